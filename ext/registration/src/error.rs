@@ -1,0 +1,67 @@
+//! What can go wrong, in the terms of the one who has to answer the client.
+
+use thiserror::Error as ThisError;
+
+/// Whether a failed operation may have left something in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Certainly nothing: serving the request by other means is safe.
+    No,
+    /// A write was sent and its fate is unknown: serving it again could double it.
+    Perhaps,
+}
+
+/// Why an operation did not succeed.
+#[derive(Debug, ThisError)]
+pub enum Error {
+    /// The request is beyond what is understood here with certainty; Rails knows what to do.
+    #[error("{0}")]
+    Declined(&'static str),
+    /// The request asks for something that cannot be stored; the text is for the client (422).
+    #[error("{0}")]
+    BadInput(String),
+    /// What Rails answers with when a model's validation fails (422, Rails' own shape).
+    #[error("validation failed: {0}")]
+    Invalid(&'static str),
+    /// The database refused before the request was looked at (too many connections, login refused,
+    /// no such host …); a connection that exists elsewhere might still serve it.
+    #[error("no database connection: {0}")]
+    Refused(String),
+    /// The database cannot serve this now, whoever asks (read-only, full, silent …).
+    #[error("database unavailable: {0}")]
+    Unavailable(String),
+    /// Nobody waits for the answer any more and nothing was written.
+    #[error("abandoned before the write")]
+    Abandoned,
+    /// A mistake of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// An [`Error`] and whether something may have been written before it.
+#[derive(Debug, ThisError)]
+#[error("{error}")]
+pub struct Failure {
+    /// What happened.
+    pub error: Error,
+    /// Whether the database may hold a part of it.
+    pub written: Written,
+}
+
+impl Failure {
+    /// A failure before any write.
+    pub fn unwritten(error: Error) -> Self {
+        Self {
+            error,
+            written: Written::No,
+        }
+    }
+
+    /// A failure after a write whose fate is unknown.
+    pub fn perhaps_written(error: Error) -> Self {
+        Self {
+            error,
+            written: Written::Perhaps,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The registration routine of an RMT server: pure Rust, no Ruby, no HTTP server.
+//!
+//! [`Registration`] owns what a request needs (connection pool, clock, randomness) and has one
+//! method per operation, each in a file of its own. Doors (the Ruby binding, later a middleware)
+//! hand it parameters and turn what it returns into an HTTP answer.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), registration::Failure> {
+//! use registration::{DatabaseConfig, Progress, Registration};
+//!
+//! let config: DatabaseConfig =
+//!     serde_json::from_str(r#"{"host":"127.0.0.1","username":"rmt","database":"rmt"}"#).unwrap();
+//! let registration = Registration::new(&config)?;
+//! let system = registration
+//!     .announce(br#"{"hostname":"web01","hwinfo":{"cpus":2}}"#, &Progress::default())
+//!     .await?;
+//! println!("{}", system.body());
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod announce;
+mod error;
+pub mod json;
+pub mod params;
+mod progress;
+mod source;
+pub mod store;
+
+use std::sync::Arc;
+
+pub use announce::Announced;
+pub use error::{Error, Failure, Written};
+pub use progress::Progress;
+pub use source::{Clock, Entropy, OperatingSystem, SystemClock};
+pub use store::{DatabaseConfig, Store};
+
+/// The operations and what they share. Cheap to clone.
+#[derive(Clone)]
+pub struct Registration {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Registration {
+    /// Opens nothing yet: connections are made when the first operation needs one.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the pool cannot be built from `config`.
+    pub fn new(config: &DatabaseConfig) -> Result<Self, Failure> {
+        Ok(Self::with_sources(
+            Store::new(config)?,
+            Arc::new(SystemClock),
+            Arc::new(OperatingSystem),
+        ))
+    }
+
+    /// As [`Registration::new`], with time and randomness of the caller's choice.
+    pub fn with_sources(store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            store,
+            clock,
+            entropy,
+        }
+    }
+
+    /// The database side, for health checks and an orderly end.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}

@@ -1,0 +1,67 @@
+//! The agreement between who waits for an operation and who carries it out.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::error::{Error, Failure, Written};
+
+const PENDING: u8 = 0;
+const WRITING: u8 = 1;
+const ABANDONED: u8 = 2;
+
+/// How far an operation got. Exactly one of two things happens: the operation passes
+/// [`Progress::begin_write`] and then runs to its end whoever waits, or the one who waits
+/// [abandons](Progress::abandon) it before and it never writes. So a request that was given up can
+/// be served by other means without ever being served twice.
+#[derive(Debug, Default)]
+pub struct Progress(AtomicU8);
+
+impl Progress {
+    /// Called by the operation before its first write; may be called again by a retry.
+    ///
+    /// # Errors
+    /// [`Error::Abandoned`] when nobody waits any more.
+    pub fn begin_write(&self) -> Result<(), Failure> {
+        match self
+            .0
+            .compare_exchange(PENDING, WRITING, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) | Err(WRITING) => Ok(()),
+            Err(_) => Err(Failure::unwritten(Error::Abandoned)),
+        }
+    }
+
+    /// Called by the one who waits no longer. What it returns says whether the operation may
+    /// already have written.
+    pub fn abandon(&self) -> Written {
+        match self
+            .0
+            .compare_exchange(PENDING, ABANDONED, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) | Err(ABANDONED) => Written::No,
+            Err(_) => Written::Perhaps,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_began_cannot_be_called_off() {
+        let progress = Progress::default();
+        progress.begin_write().unwrap();
+        assert_eq!(progress.abandon(), Written::Perhaps);
+        progress.begin_write().unwrap();
+    }
+
+    #[test]
+    fn what_was_abandoned_never_writes() {
+        let progress = Progress::default();
+        assert_eq!(progress.abandon(), Written::No);
+        let failure = progress.begin_write().unwrap_err();
+        assert!(matches!(failure.error, Error::Abandoned));
+        assert_eq!(failure.written, Written::No);
+        assert_eq!(progress.abandon(), Written::No);
+    }
+}

@@ -1,0 +1,124 @@
+//! What a database error means.
+
+use sqlx::mysql::MySqlDatabaseError;
+
+/// Classes of database errors, by what is to be done about them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The server rolled the transaction back, or waited too long for a lock: do it again.
+    Rollback,
+    /// The value of this column does not fit or cannot be stored.
+    Value(String),
+    /// This connection (or this server) does not take writes.
+    ReadOnly,
+    /// The server answered that it cannot: full, shutting down, out of memory …
+    Server,
+    /// A row that is referred to is gone, or a unique value is taken: somebody else was faster.
+    Race,
+    /// The connection is lost; what was sent on it may have been carried out.
+    Lost,
+    /// The statement does not fit the schema, or the rights do not suffice.
+    Schema,
+}
+
+/// Sorts `error` by its number (contract and MariaDB's error list).
+pub(crate) fn classify(error: &sqlx::Error) -> Fault {
+    let Some(database) = error
+        .as_database_error()
+        .and_then(|e| e.try_downcast_ref::<MySqlDatabaseError>())
+    else {
+        return Fault::Lost;
+    };
+    match database.number() {
+        1205 | 1213 | 3572 => Fault::Rollback,
+        1264 | 1267 | 1292 | 1300 | 1366 | 1406 | 3140 | 3141 | 3988 | 4025 => {
+            Fault::Value(complaint(database.number(), database.message()))
+        }
+        1290 | 1792 | 1836 | 1047 => Fault::ReadOnly,
+        1062 | 1451 | 1452 => Fault::Race,
+        1044 | 1045 | 1049 | 1054 | 1142 | 1143 | 1146 | 1364 | 1048 => Fault::Schema,
+        // The server ended this connection: the statement was rolled back or never began.
+        1053 | 1317 | 1927 | 1969 | 4031 => Fault::Lost,
+        _ => Fault::Server,
+    }
+}
+
+/// `error` for a log. The values in a message of the server can be secret (a duplicate key is
+/// printed whole, and systems have login and password in one), so those are left out.
+pub(crate) fn describe(error: &sqlx::Error) -> String {
+    match error
+        .as_database_error()
+        .map(|e| e.downcast_ref::<MySqlDatabaseError>())
+    {
+        None => error.to_string(),
+        Some(database) => match classify(error) {
+            Fault::Race | Fault::Value(_) => format!("database error {}", database.number()),
+            _ => format!(
+                "database error {}: {}",
+                database.number(),
+                database.message()
+            ),
+        },
+    }
+}
+
+/// What to tell the client of a value that cannot be stored. The message of the server names the
+/// column, if any: `Data too long for column 'hostname' at row 1`, `Incorrect string value: '…' for
+/// column `rmt`.`systems`.`hostname` at row 1`, `CONSTRAINT `systems.system_information` failed …`.
+fn complaint(number: u16, message: &str) -> String {
+    let name = match columns().find(|(column, _)| message.contains(column)) {
+        Some((_, name)) => name,
+        None => "A parameter",
+    };
+    let trouble = match number {
+        1406 => "is too long",
+        4025 | 3140 | 3141 => "cannot be stored as JSON",
+        _ => "contains characters that cannot be stored",
+    };
+    format!("{name} {trouble}")
+}
+
+/// Columns that hold what clients send, and what it is called there.
+fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [
+        ("hostname", "hostname"),
+        ("system_information", "hwinfo"),
+        ("profile_type", "The type of a profile"),
+        ("identifier", "The identifier of a profile"),
+        ("data", "The data of a profile"),
+    ]
+    .into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_name_what_the_client_sent() {
+        for (number, message, expected) in [
+            (
+                1406,
+                "Data too long for column 'hostname' at row 1",
+                "hostname is too long",
+            ),
+            (
+                4025,
+                "CONSTRAINT `systems.system_information` failed for `rmt`.`systems`",
+                "hwinfo cannot be stored as JSON",
+            ),
+            (
+                1366,
+                "Incorrect string value: '\\xF0' for column `rmt`.`systems`.`hostname` at row 1",
+                "hostname contains characters that cannot be stored",
+            ),
+            (
+                1300,
+                "Invalid utf8mb3 character string: '\\xF0\\x9F'",
+                "A parameter contains characters that cannot be stored",
+            ),
+        ] {
+            assert_eq!(complaint(number, message), expected);
+        }
+    }
+}

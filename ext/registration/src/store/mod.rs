@@ -1,0 +1,14 @@
+//! The database: configuration, connections, and every SQL statement there is.
+
+mod config;
+mod fault;
+mod pool;
+mod profiles;
+mod session;
+mod systems;
+
+pub use config::{DatabaseConfig, Secret, Tls, TlsMode};
+pub use pool::Store;
+pub use profiles::NewProfile;
+pub use session::{Recovery, Session};
+pub use systems::NewSystem;

@@ -1,0 +1,202 @@
+//! One operation's connection: how it fails and how it recovers.
+
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::{Executor, MySqlConnection};
+
+use super::fault::{Fault, classify, describe};
+use super::pool::{Pool, Pooled};
+use crate::Progress;
+use crate::error::{Error, Failure, Written};
+
+/// A connection lent by the pool for one operation. Dropped, it goes back; after a failure
+/// [`Session::recover`] or [`Session::give_up`] decide whether it may.
+///
+/// The futures of its methods must be driven to their end: half an exchange with the server would
+/// be taken for the answer to the next one. Operations therefore run as tasks of their own, which
+/// nobody cancels.
+pub struct Session {
+    connection: Pooled,
+    pool: Pool,
+    statement_timeout: Duration,
+    writing: bool,
+    in_transaction: bool,
+}
+
+/// A rollback that takes longer is left to the server, by closing the connection.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a statement (or several) did not go through.
+#[derive(Debug)]
+pub enum Interruption {
+    /// Decided here, not by the database.
+    Stop(Failure),
+    /// The database or the way to it.
+    Database(sqlx::Error),
+    /// No answer in time.
+    Silence(Duration),
+}
+
+impl From<sqlx::Error> for Interruption {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Failure> for Interruption {
+    fn from(failure: Failure) -> Self {
+        Self::Stop(failure)
+    }
+}
+
+/// What may be done after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// Nothing: the failure is the result.
+    None,
+    /// The same again, in a new session: certainly nothing was written.
+    Again,
+    /// The same again, but only once it is known that the lost attempt wrote nothing.
+    LookFirst,
+}
+
+impl Session {
+    pub(super) fn new(connection: Pooled, pool: Pool, statement_timeout: Duration) -> Self {
+        Self {
+            connection,
+            pool,
+            statement_timeout,
+            writing: false,
+            in_transaction: false,
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut MySqlConnection {
+        &mut self.connection.wire
+    }
+
+    /// Refuses values which the server would not only refuse but hang up on.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`].
+    pub(super) fn check_length(&self, length: usize) -> Result<(), Failure> {
+        // What a statement has besides one value.
+        const REST: usize = 4096;
+        if length + REST <= self.connection.longest_packet {
+            return Ok(());
+        }
+        let what = "The request is too large to be stored";
+        Err(Failure::unwritten(Error::BadInput(what.to_owned())))
+    }
+
+    /// To be called before the first statement that writes.
+    pub(super) fn begin_write(&mut self, progress: &Progress) -> Result<(), Failure> {
+        progress.begin_write()?;
+        self.writing = true;
+        Ok(())
+    }
+
+    /// Bounds the time of `statements`, which use this session.
+    pub(super) async fn bounded<T>(
+        limit: Duration,
+        statements: impl Future<Output = Result<T, Interruption>>,
+    ) -> Result<T, Interruption> {
+        tokio::time::timeout(limit, statements)
+            .await
+            .unwrap_or(Err(Interruption::Silence(limit)))
+    }
+
+    pub(super) fn statement_timeout(&self) -> Duration {
+        self.statement_timeout
+    }
+
+    /// Opens a transaction; [`Session::commit`] ends it, [`Session::recover`] undoes it.
+    pub(super) async fn begin(&mut self) -> Result<(), Interruption> {
+        self.in_transaction = true;
+        self.connection.wire.execute("START TRANSACTION").await?;
+        Ok(())
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), Interruption> {
+        self.connection.wire.execute("COMMIT").await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    /// Ends the session after `interruption`: undoes what is open, keeps or discards the connection,
+    /// and says what may be done next and what to report if nothing is.
+    pub async fn recover(self, interruption: Interruption) -> (Recovery, Failure) {
+        let error = match interruption {
+            Interruption::Database(error) => error,
+            Interruption::Stop(failure) => {
+                self.roll_back().await;
+                return (Recovery::None, failure);
+            }
+            Interruption::Silence(_) => {
+                let written = self.written();
+                let error = self.give_up(interruption);
+                return (Recovery::None, Failure { error, written });
+            }
+        };
+        let text = describe(&error);
+        let (recovery, error) = match classify(&error) {
+            Fault::Lost => {
+                let written = self.written();
+                let recovery = match written {
+                    Written::No => Recovery::Again,
+                    Written::Perhaps => Recovery::LookFirst,
+                };
+                let error = self.give_up(Interruption::Database(error));
+                return (recovery, Failure { error, written });
+            }
+            Fault::ReadOnly => {
+                // Behind a proxy the next connection may lead to a server that takes writes.
+                let error = self.give_up(Interruption::Database(error));
+                return (Recovery::Again, Failure::unwritten(error));
+            }
+            Fault::Value(complaint) => (Recovery::None, Error::BadInput(complaint)),
+            Fault::Rollback | Fault::Race => (Recovery::Again, Error::Unavailable(text)),
+            Fault::Server => (Recovery::None, Error::Unavailable(text)),
+            Fault::Schema => (Recovery::None, Error::Internal(text)),
+        };
+        // The server has undone the statement; here goes the rest of the transaction.
+        self.roll_back().await;
+        (recovery, Failure::unwritten(error))
+    }
+
+    /// Ends the session and its connection. What is idle in the pool was opened earlier and has
+    /// most likely met the same fate.
+    pub fn give_up(self, interruption: Interruption) -> Error {
+        drop(self.pool.retain(|_, _| false));
+        self.discard();
+        Error::Unavailable(match interruption {
+            Interruption::Stop(failure) => failure.to_string(),
+            Interruption::Database(error) => describe(&error),
+            Interruption::Silence(limit) => format!("no answer within {} ms", limit.as_millis()),
+        })
+    }
+
+    fn written(&self) -> Written {
+        if self.writing {
+            Written::Perhaps
+        } else {
+            Written::No
+        }
+    }
+
+    async fn roll_back(mut self) {
+        if !self.in_transaction {
+            return;
+        }
+        let undone =
+            tokio::time::timeout(ROLLBACK_TIMEOUT, self.connection.wire.execute("ROLLBACK"));
+        if !matches!(undone.await, Ok(Ok(_))) {
+            self.discard();
+        }
+    }
+
+    fn discard(self) {
+        drop(Pooled::take(self.connection));
+    }
+}

@@ -1,0 +1,176 @@
+//! A MariaDB of the tests' own, with RMT's tables.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySqlConnection, Row};
+
+/// A running server; ended when dropped.
+pub struct Server {
+    pub port: u16,
+    directory: PathBuf,
+    process: Mutex<Child>,
+}
+
+impl Server {
+    /// Starts a new, empty server in a directory of its own.
+    pub async fn start(name: &str) -> Self {
+        let directory = std::env::temp_dir().join(format!("rmt_rs-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory).unwrap();
+        let installed = mariadb("mariadb-install-db", &directory)
+            .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("mariadb-install-db is not there: install MariaDB's server (bin/setup does)");
+        assert!(
+            installed.success(),
+            "mariadb-install-db failed in {}",
+            directory.display()
+        );
+
+        let port = free_port();
+        let server = Self {
+            port,
+            process: Mutex::new(spawn(&directory, port)),
+            directory,
+        };
+        server.wait().await;
+        let mut root = server.root("mysql").await;
+        root.execute("CREATE USER rmt@'127.0.0.1' IDENTIFIED BY 'rmt'")
+            .await
+            .unwrap();
+        root.execute("GRANT ALL ON `rmt\\_%`.* TO rmt@'127.0.0.1'")
+            .await
+            .unwrap();
+        server
+    }
+
+    /// A database with RMT's tables, named `rmt_…`.
+    pub async fn database(&self, name: &str) -> String {
+        let name = format!("rmt_{name}");
+        let mut root = self.root("mysql").await;
+        let create = format!("CREATE DATABASE {name} CHARACTER SET utf8mb3");
+        root.execute(AssertSqlSafe(create)).await.unwrap();
+        let tables =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/host_app/db/structure.sql");
+        let mut connection = self.root(&name).await;
+        let tables = std::fs::read_to_string(tables).unwrap();
+        sqlx::raw_sql(AssertSqlSafe(tables))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        name
+    }
+
+    /// A connection that may do everything.
+    pub async fn root(&self, database: &str) -> MySqlConnection {
+        self.root_options(database).connect().await.unwrap()
+    }
+
+    /// All of a query's values, as text, a row a line.
+    pub async fn read(&self, database: &str, query: &str) -> String {
+        let mut root = self.root(database).await;
+        let rows = sqlx::raw_sql(AssertSqlSafe(query.to_owned()))
+            .fetch_all(&mut root)
+            .await
+            .unwrap();
+        let line = |row: &sqlx::mysql::MySqlRow| {
+            let text = |at| {
+                let value: Option<Vec<u8>> = row.try_get_unchecked(at).unwrap();
+                value.map_or("NULL".to_owned(), |bytes| String::from_utf8(bytes).unwrap())
+            };
+            (0..row.len()).map(text).collect::<Vec<_>>().join(" ")
+        };
+        rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Ends the server as a power cut would and starts it again.
+    pub async fn crash(&self) {
+        {
+            let mut process = self.process.lock().unwrap();
+            process.kill().unwrap();
+            process.wait().unwrap();
+            *process = spawn(&self.directory, self.port);
+        }
+        self.wait().await;
+    }
+
+    fn root_options(&self, database: &str) -> MySqlConnectOptions {
+        MySqlConnectOptions::new()
+            .socket(self.directory.join("s"))
+            .username("root")
+            .database(database)
+    }
+
+    async fn wait(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.root_options("mysql").connect().await.is_err() {
+            assert!(
+                Instant::now() < deadline,
+                "no server in {}",
+                self.directory.display()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let process = self.process.get_mut().unwrap();
+        let _ = process.kill();
+        let _ = process.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn spawn(directory: &Path, port: u16) -> Child {
+    mariadb("mariadbd", directory)
+        .arg(format!("--port={port}"))
+        .arg(format!("--socket={}", directory.join("s").display()))
+        .args([
+            "--bind-address=127.0.0.1",
+            "--skip-name-resolve",
+            "--innodb-buffer-pool-size=32M",
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("mariadbd is not there: install MariaDB's server (bin/setup does)")
+}
+
+/// A program of MariaDB's on this data directory, untouched by the machine's configuration.
+fn mariadb(program: &str, directory: &Path) -> Command {
+    // Debian keeps the server where only root's PATH looks.
+    let place = Path::new("/usr/sbin").join(program);
+    let mut command = if place.exists() {
+        Command::new(place)
+    } else {
+        Command::new(program)
+    };
+    command.arg("--no-defaults");
+    command.arg(format!("--datadir={}", directory.join("data").display()));
+    if is_root() {
+        command.arg("--user=root");
+    }
+    command
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout.trim_ascii() == b"0"
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}

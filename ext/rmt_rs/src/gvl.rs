@@ -1,0 +1,86 @@
+//! Everything `unsafe` in this project: waiting without Ruby's lock, and noticing a fork.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rb_sys::rb_thread_call_without_gvl2;
+
+/// Runs `work` with the lock released, so that other Ruby threads go on, and takes it again.
+///
+/// `wake` is called (by another thread) when this one is wanted: Thread#kill, Timeout, a signal.
+/// It has to make `work` return soon; what the interruption asks for is for the caller to find out,
+/// with `Ruby::thread_check_ints`, once every Rust value it holds may be dropped. That is why this
+/// is `…_gvl2`: plain `…_gvl` would raise by itself and jump over the frames between.
+///
+/// `None`: an interruption was pending already, or `work` panicked; it did not return a value.
+///
+/// `work` is `Send`, so no Ruby value can slip into it.
+pub fn without_gvl<R, W, K>(work: W, wake: K) -> Option<R>
+where
+    R: Send,
+    W: FnOnce() -> R + Send,
+    K: Fn() + Sync,
+{
+    let mut call = Call {
+        work: Some(work),
+        result: None,
+    };
+    let data = ptr::from_mut(&mut call).cast::<c_void>();
+    let wake_data = ptr::from_ref(&wake).cast_mut().cast::<c_void>();
+    // SAFETY: `call` and `wake` outlive this call, which returns only after `run` has; Ruby calls
+    // `run::<R, W>` with `data` at most once and `interrupt::<K>` with `wake_data` only meanwhile.
+    // Neither lets a panic out, and this function is reached from Ruby methods only, so the lock
+    // is held.
+    unsafe {
+        rb_thread_call_without_gvl2(Some(run::<R, W>), data, Some(interrupt::<K>), wake_data);
+    }
+    call.result
+}
+
+struct Call<R, W> {
+    work: Option<W>,
+    result: Option<R>,
+}
+
+unsafe extern "C" fn run<R, W: FnOnce() -> R>(data: *mut c_void) -> *mut c_void {
+    // SAFETY: `without_gvl` passes a `Call<R, W>` of its own that nobody else touches meanwhile.
+    let call = unsafe { &mut *data.cast::<Call<R, W>>() };
+    if let Some(work) = call.work.take() {
+        call.result = catch_unwind(AssertUnwindSafe(work)).ok();
+    }
+    ptr::null_mut()
+}
+
+unsafe extern "C" fn interrupt<K: Fn()>(data: *mut c_void) {
+    // SAFETY: `without_gvl` passes a `K` of its own, shared and alive while `run` runs.
+    let wake = unsafe { &*data.cast::<K>() };
+    let _ = catch_unwind(AssertUnwindSafe(wake));
+}
+
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// How many forks lie between the process that loaded the library and this one.
+pub fn generation() -> u64 {
+    GENERATION.load(Ordering::Acquire)
+}
+
+/// Has the child of every later fork count itself, see [`generation`]. To be called once.
+pub fn count_forks() -> Result<(), i32> {
+    unsafe extern "C" fn child() {
+        GENERATION.fetch_add(1, Ordering::AcqRel);
+    }
+    // SAFETY: the handler only touches an atomic, which is allowed between fork and exec.
+    match unsafe { libc::pthread_atfork(None, None, Some(child)) } {
+        0 => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// What `pointer` points to. Only leaked boxes are ever stored in such a pointer.
+pub fn leaked<T>(pointer: &std::sync::atomic::AtomicPtr<T>) -> Option<&'static T> {
+    // SAFETY: null, or a box that was leaked and is never freed or changed.
+    unsafe { pointer.load(Ordering::Acquire).as_ref() }
+}

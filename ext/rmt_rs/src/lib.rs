@@ -1,0 +1,95 @@
+//! The Ruby binding: `RmtRs::Native`. The only place that knows both Ruby and the core.
+#![deny(unsafe_code)]
+
+mod errors;
+mod gvl;
+mod runtime;
+mod slot;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use magnus::{Error, Module, RArray, Ruby, function};
+use registration::Written;
+
+/// `RmtRs::Native.announce(parameters)`: the request's parameters as JSON; an array with what
+/// `RmtRs::Announced` has for members.
+fn announce(ruby: &Ruby, parameters: String) -> Result<RArray, Error> {
+    guarded(ruby, || {
+        let announced = runtime::run(ruby, |registration, progress| async move {
+            registration
+                .announce(parameters.as_bytes(), &progress)
+                .await
+        })?;
+        let members = ruby.ary_new_capa(8);
+        members.push(announced.id)?;
+        members.push(announced.login.as_str())?;
+        members.push(announced.password.as_str())?;
+        members.push(announced.hostname.as_deref())?;
+        members.push(announced.system_information.as_str())?;
+        members.push(announced.announced_at.unix_timestamp())?;
+        members.push(announced.clear_profile_cache)?;
+        members.push(announced.body())?;
+        Ok(members)
+    })
+}
+
+/// `RmtRs::Native.configure(configuration)`: JSON, see `RmtRs::Configuration#to_native`.
+fn configure(ruby: &Ruby, configuration: String) -> Result<(), Error> {
+    guarded(ruby, || runtime::configure(ruby, configuration.as_bytes()))
+}
+
+/// `RmtRs::Native.shut_down`: closes this process's database connections.
+fn shut_down(ruby: &Ruby) -> Result<(), Error> {
+    guarded(ruby, || {
+        runtime::shut_down();
+        Ok(())
+    })
+}
+
+/// Makes a panic an `RmtRs::InternalError`: magnus would make it a `fatal`, which no `rescue` sees.
+fn guarded<T>(ruby: &Ruby, body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        Err(errors::internal(
+            ruby,
+            "panic in the binding",
+            Written::Perhaps,
+        ))
+    })
+}
+
+/// Panics for the tests of how panics are met.
+#[cfg(feature = "faults")]
+#[allow(clippy::panic)]
+mod faults {
+    use super::{Error, Ruby, guarded, runtime};
+
+    pub fn panic_in_call(ruby: &Ruby) -> Result<(), Error> {
+        guarded(ruby, || panic!("in the call"))
+    }
+
+    pub fn panic_in_task(ruby: &Ruby) -> Result<(), Error> {
+        guarded(ruby, || {
+            runtime::run(ruby, |_, _| async { panic!("in the task") })
+        })
+    }
+}
+
+#[magnus::init]
+fn init(ruby: &Ruby) -> Result<(), Error> {
+    gvl::count_forks().map_err(|e| {
+        Error::new(
+            ruby.exception_load_error(),
+            format!("pthread_atfork: error {e}"),
+        )
+    })?;
+    let native = ruby.define_module("RmtRs")?.define_module("Native")?;
+    native.define_module_function("configure", function!(configure, 1))?;
+    native.define_module_function("announce", function!(announce, 1))?;
+    native.define_module_function("shut_down", function!(shut_down, 0))?;
+    #[cfg(feature = "faults")]
+    {
+        native.define_module_function("panic_in_call", function!(faults::panic_in_call, 0))?;
+        native.define_module_function("panic_in_task", function!(faults::panic_in_task, 0))?;
+    }
+    Ok(())
+}

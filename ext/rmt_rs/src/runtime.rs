@@ -1,0 +1,150 @@
+//! One runtime and one connection pool per process, made when the first call needs them.
+//!
+//! A forked child inherits neither threads nor the right to its parent's connections: it makes its
+//! own and leaks what it inherited, for closing an inherited socket would speak on the parent's
+//! session. The statics here are only touched by threads that hold Ruby's lock, and Ruby forks only
+//! with that lock held, so a child never finds them half-changed.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fmt::Display, ptr};
+
+use magnus::{Error as RubyError, Ruby};
+use registration::{DatabaseConfig, Error, Failure, Progress, Registration, Written};
+use serde::Deserialize;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::slot::{Slot, Waited};
+use crate::{errors, gvl};
+
+/// What `RmtRs::Native.configure` is given.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    database: DatabaseConfig,
+    /// Milliseconds a Ruby thread waits for an operation.
+    deadline_ms: u64,
+    /// Threads of the runtime.
+    threads: usize,
+}
+
+static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
+static CURRENT: AtomicPtr<Instance> = AtomicPtr::new(ptr::null_mut());
+
+/// How long an orderly goodbye to the database may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The runtime and pool of one process. Never freed: threads may wait on it until the process ends.
+struct Instance {
+    runtime: Runtime,
+    registration: Registration,
+    deadline: Duration,
+    generation: u64,
+}
+
+/// Sets the configuration from now on; what was made with an older one is used no more.
+pub fn configure(ruby: &Ruby, json: &[u8]) -> Result<(), RubyError> {
+    let config = serde_json::from_slice(json)
+        .map_err(|e| errors::internal(ruby, &format!("configuration: {e}"), Written::No))?;
+    *CONFIG.lock().unwrap_or_else(PoisonError::into_inner) = Some(config);
+    CURRENT.store(ptr::null_mut(), Ordering::Release);
+    Ok(())
+}
+
+/// Carries out `operation` on the runtime while this Ruby thread waits without Ruby's lock.
+///
+/// The operation is a task of its own: whether or not this thread goes on waiting, it runs to its
+/// end once it has begun to write, and does not write once this thread has gone.
+pub fn run<T, F>(
+    ruby: &Ruby,
+    operation: impl FnOnce(Registration, Arc<Progress>) -> F,
+) -> Result<T, RubyError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Failure>> + Send + 'static,
+{
+    let instance = instance().map_err(|e| errors::internal(ruby, &e, Written::No))?;
+    let progress = Arc::new(Progress::default());
+    let (slot, sender) = Slot::new();
+    let task = operation(instance.registration.clone(), Arc::clone(&progress));
+    instance
+        .runtime
+        .spawn(async move { sender.send(task.await) });
+
+    let deadline = Instant::now() + instance.deadline;
+    loop {
+        match gvl::without_gvl(|| slot.wait(deadline), || slot.wake()) {
+            Some(Waited::Here(Ok(value))) => return Ok(value),
+            Some(Waited::Here(Err(failure))) => return Err(errors::exception(ruby, &failure)),
+            Some(Waited::Never) => {
+                return Err(errors::internal(
+                    ruby,
+                    "panic in the core",
+                    progress.abandon(),
+                ));
+            }
+            Some(Waited::Late) => {
+                let what = format!("no result within {} ms", instance.deadline.as_millis());
+                let failure = Failure {
+                    written: progress.abandon(),
+                    error: Error::Unavailable(what),
+                };
+                return Err(errors::exception(ruby, &failure));
+            }
+            Some(Waited::Woken) | None => ruby.thread_check_ints().inspect_err(|_| {
+                progress.abandon();
+            })?,
+        }
+    }
+}
+
+/// Says goodbye to the database, if this process ever met it.
+pub fn shut_down() {
+    let Some(instance) = current() else { return };
+    CURRENT.store(ptr::null_mut(), Ordering::Release);
+    let (slot, sender) = Slot::new();
+    let store = instance.registration.store().clone();
+    instance.runtime.spawn(async move {
+        store.close().await;
+        sender.send(());
+    });
+    gvl::without_gvl(|| slot.wait(Instant::now() + FAREWELL), || slot.wake());
+}
+
+/// This process's instance, made if there is none yet.
+fn instance() -> Result<&'static Instance, String> {
+    if let Some(instance) = current() {
+        return Ok(instance);
+    }
+    let config = CONFIG
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let config = config.ok_or("not configured")?;
+    let instance = Box::leak(Box::new(Instance::new(&config).map_err(|e| e.to_string())?));
+    CURRENT.store(instance, Ordering::Release);
+    Ok(instance)
+}
+
+fn current() -> Option<&'static Instance> {
+    gvl::leaked(&CURRENT).filter(|instance| instance.generation == gvl::generation())
+}
+
+impl Instance {
+    fn new(config: &Config) -> Result<Self, impl Display + use<>> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(config.threads)
+            .thread_name("rmt_rs")
+            .enable_all()
+            .build()
+            .map_err(|e| Failure::unwritten(Error::Internal(format!("no runtime: {e}"))))?;
+        Ok::<_, Failure>(Self {
+            runtime,
+            registration: Registration::new(&config.database)?,
+            deadline: Duration::from_millis(config.deadline_ms),
+            generation: gvl::generation(),
+        })
+    }
+}

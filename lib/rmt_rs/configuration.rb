@@ -1,0 +1,131 @@
+# frozen_string_literal: true
+
+require 'json'
+require_relative 'database'
+require_relative 'errors'
+
+module RmtRs
+  # What an operator may set: `rmt_rs:` in RMT's settings (`/etc/rmt.conf`), each key overridden by
+  # the environment variable of its name (`RMT_RS_DOOR`, `RMT_RS_POOL`, …). Where the database is
+  # comes from Rails' own configuration; the keys of the same name replace single parts of it.
+  #
+  # @example
+  #   RmtRs::Configuration.new({ 'door' => 'controller' }, {}).door # => "controller"
+  class Configuration
+    # A key: what it means when it is absent, how a value is read, and what is allowed, in words.
+    Key = Struct.new(:default, :read, :allowed)
+
+    # The doors of this version. `off`: RMT behaves as if the gem were not there.
+    DOORS = %w[off controller].freeze
+
+    WHOLE = lambda do |range|
+      ->(value) { Integer(value.to_s, exception: false)&.then { |number| number if range.cover?(number) } }
+    end
+    SECONDS = lambda do |range|
+      ->(value) { Float(value, exception: false)&.then { |number| number if range.cover?(number) } }
+    end
+    TEXT = ->(value) { value.to_s unless value.to_s.empty? }
+    private_constant :WHOLE, :SECONDS, :TEXT
+
+    KEYS = {
+      # Who answers the registration endpoints.
+      door: Key.new('off', ->(value) { value.to_s if DOORS.include?(value.to_s) }, DOORS.join(' or ')),
+      # Database connections per process; Rails' `pool` when absent.
+      pool: Key.new(nil, WHOLE[1..1000], 'a whole number from 1 to 1000'),
+      # Seconds to wait for a connection, and for a free one.
+      connect_timeout: Key.new(2.0, SECONDS[0.1..60], 'seconds from 0.1 to 60'),
+      # Seconds after which a request that has no result yet is answered with 503.
+      deadline: Key.new(4.0, SECONDS[0.5..60], 'seconds from 0.5 to 60'),
+      # Threads of the Rust runtime per process.
+      threads: Key.new(1, WHOLE[1..64], 'a whole number from 1 to 64'),
+      # Parts of the database configuration that differ from Rails'.
+      host: Key.new(nil, TEXT, 'a host name or address'),
+      port: Key.new(nil, WHOLE[1..65_535], 'a port number from 1 to 65535'),
+      socket: Key.new(nil, TEXT, 'the path of a socket'),
+      username: Key.new(nil, TEXT, 'a user name'),
+      password: Key.new(nil, TEXT, 'a password'),
+      database: Key.new(nil, TEXT, 'the name of a database')
+    }.freeze
+
+    # Named in complaints, never with its value.
+    SECRET = %i[password].freeze
+    # What replaces a part of Rails' database configuration.
+    DATABASE = %i[host port socket username password database pool].freeze
+
+    # Reads RMT's settings, when there are any, and the environment.
+    #
+    # @return [Configuration]
+    # @raise [ConfigurationError]
+    def self.load
+      settings = defined?(::Settings) && ::Settings.respond_to?(:[]) ? ::Settings[:rmt_rs] : nil
+      unless settings.nil? || settings.respond_to?(:to_h)
+        raise ConfigurationError, "rmt_rs: #{settings.inspect}: allowed are keys with values, such as door: controller"
+      end
+
+      new(settings.to_h, ENV)
+    end
+
+    # @param settings [Hash] the `rmt_rs:` section
+    # @param environment [Hash{String => String}]
+    # @raise [ConfigurationError] for an unknown key or a value that is not allowed. With the door
+    #   `off` only the door is looked at: the switch must work whatever else is wrong.
+    def initialize(settings, environment)
+      given = settings.transform_keys(&:to_sym)
+      # YAML reads a bare `off` as false.
+      given[:door] = 'off' if given[:door] == false
+      KEYS.each_key do |key|
+        value = environment["RMT_RS_#{key.to_s.upcase}"]
+        given[key] = value if value && !value.empty?
+      end
+      @values = { door: read(:door, given[:door]) }
+      return if off?
+
+      unknown = given.keys.find { |key| !KEYS.key?(key) }
+      raise ConfigurationError, "rmt_rs: unknown key #{unknown}: allowed are #{KEYS.keys.join(', ')}" if unknown
+
+      @values = KEYS.to_h { |key, _| [key, read(key, given[key])] }
+    end
+
+    # @return [String] one of {DOORS}
+    def door
+      @values[:door]
+    end
+
+    # @return [Boolean]
+    def off?
+      door == 'off'
+    end
+
+    # What {Native.configure} takes.
+    #
+    # @param rails [Hash{Symbol => Object}] ActiveRecord's configuration_hash
+    # @return [String] JSON
+    # @raise [ConfigurationError] when the database configuration cannot be followed
+    def to_native(rails, environment: ENV)
+      own = @values.slice(*DATABASE).compact
+      # A host of one's own goes with a socket and port of one's own.
+      rails = rails.except(:socket, :port) if own.key?(:host)
+      milliseconds = (@values[:connect_timeout] * 1000).to_i
+      database = Database.resolve(rails.merge(own), environment: environment)
+      JSON.generate(
+        database: database.merge(connect_timeout_ms: milliseconds, pool_timeout_ms: milliseconds),
+        deadline_ms: (@values[:deadline] * 1000).to_i,
+        threads: @values[:threads]
+      )
+    end
+
+    private
+
+    def read(key, value)
+      rule = KEYS.fetch(key)
+      return rule.default if value.nil?
+
+      result = rule.read.call(value)
+      return result unless result.nil?
+
+      shown = SECRET.include?(key) ? '' : " #{value.inspect}"
+      raise ConfigurationError, "rmt_rs: #{key}:#{shown} is not allowed: give #{rule.allowed} " \
+                                "(in RMT's settings, or as RMT_RS_#{key.to_s.upcase})"
+    end
+  end
+end

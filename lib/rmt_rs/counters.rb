@@ -1,0 +1,26 @@
+# frozen_string_literal: true
+
+module RmtRs
+  # How often what happened in this process since it started.
+  #
+  # @example
+  #   RmtRs.counters # => { [:announce, :rust] => 41, [:announce, :fallback] => 1 }
+  class Counters
+    def initialize
+      @mutex = Mutex.new
+      @counts = Hash.new(0)
+    end
+
+    # @param operation [Symbol] such as `:announce`
+    # @param outcome [Symbol] `:rust`, `:refused` (4xx), `:fallback` (Ruby answered) or `:unavailable` (503)
+    # @return [void]
+    def count(operation, outcome)
+      @mutex.synchronize { @counts[[operation, outcome]] += 1 }
+    end
+
+    # @return [Hash{Array(Symbol, Symbol) => Integer}] a copy
+    def to_h
+      @mutex.synchronize { @counts.dup }
+    end
+  end
+end

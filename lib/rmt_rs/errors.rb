@@ -1,0 +1,40 @@
+# frozen_string_literal: true
+
+# Defined before the native library is loaded, which raises them.
+module RmtRs
+  # Whatever goes wrong on the Rust side.
+  class Error < StandardError
+    # @param message [String]
+    # @param written [Boolean] whether the database may hold a part of the request
+    def initialize(message = nil, written = false) # rubocop:disable Style/OptionalBooleanParameter
+      super(message)
+      @written = written
+    end
+
+    # @return [Boolean] true when serving the request by other means could double it
+    def written?
+      @written
+    end
+  end
+
+  # A mistake of this gem, a panic included.
+  class InternalError < Error; end
+
+  # The request asks for something that Rails has to be asked about; nothing was written.
+  class Declined < Error; end
+
+  # The request carries what cannot be stored; the message is for the client. RMT crashes there.
+  class BadInput < Error; end
+
+  # A model's validation would fail. RMT lets Rails answer that.
+  class Invalid < Error; end
+
+  # No connection could be opened.
+  class Refused < Error; end
+
+  # The database cannot serve the request now, whoever asks.
+  class Unavailable < Error; end
+
+  # The configuration is wrong. Names the key, the value and what is allowed.
+  class ConfigurationError < StandardError; end
+end

@@ -1,0 +1,23 @@
+# frozen_string_literal: true
+
+require_relative 'doors/controller'
+require_relative 'survey'
+
+module RmtRs
+  # Hooks into RMT's boot. With the flag off it reads the flag and nothing else.
+  class Railtie < Rails::Railtie
+    initializer 'rmt_rs' do |app|
+      configuration = Configuration.load
+      next if configuration.off?
+
+      app.config.to_prepare { Doors::Controller.install }
+      # Engines replace what they replace in `config.after_initialize` blocks, which they register
+      # when they are loaded. This one is registered later, so it sees what they did.
+      ActiveSupport.on_load(:after_initialize) do
+        RmtRs.logger = Rails.logger
+        RmtRs.switch_on(configuration, root: Rails.root.to_s,
+                                       database: ActiveRecord::Base.connection_db_config.configuration_hash)
+      end
+    end
+  end
+end

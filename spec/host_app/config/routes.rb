@@ -1,0 +1,20 @@
+# frozen_string_literal: true
+
+# Version 3 of the API is asked for by name, everything else is served by version 4.
+asks_for_v3 = lambda do |request|
+  request.headers['Accept'].to_s.include?('application/vnd.scc.suse.com.v3+json')
+end
+
+Rails.application.routes.draw do
+  namespace :connect, module: 'api/connect', defaults: { format: 'json' } do
+    scope module: :v3, constraints: asks_for_v3 do
+      post 'subscriptions/systems', to: 'subscriptions/systems#announce_system'
+    end
+
+    scope module: :v4 do
+      post 'subscriptions/systems', to: 'subscriptions/systems#announce_system'
+    end
+  end
+
+  get '/api/health/status', to: 'api/health#status', defaults: { format: 'json' }
+end

@@ -1,0 +1,87 @@
+# frozen_string_literal: true
+
+require 'rmt_rs'
+
+RSpec.describe RmtRs::Configuration do
+  let(:rails) { { adapter: 'mysql2', host: 'db', username: 'rmt', password: 'secret', database: 'rmt', pool: 7 } }
+
+  def configuration(settings = {}, environment = {})
+    described_class.new(settings, environment)
+  end
+
+  def native(settings = {}, environment = {})
+    JSON.parse(configuration({ door: 'controller' }.merge(settings), environment).to_native(rails, environment: {}))
+  end
+
+  it 'is off unless switched on' do
+    expect(configuration).to be_off
+    expect(configuration({ 'door' => 'controller' })).not_to be_off
+    expect(configuration({}, { 'RMT_RS_DOOR' => 'controller' }).door).to eq('controller')
+  end
+
+  it "takes YAML's reading of a bare off" do
+    expect(configuration({ door: false })).to be_off
+  end
+
+  it 'prefers the environment' do
+    expect(configuration({ door: 'controller' }, { 'RMT_RS_DOOR' => 'off' })).to be_off
+    expect(configuration({ door: 'controller' }, { 'RMT_RS_DOOR' => '' })).not_to be_off
+  end
+
+  it 'configures the database from Rails, unless told otherwise' do
+    expect(native['database']).to include('host' => 'db', 'port' => 3306, 'username' => 'rmt', 'password' => 'secret',
+                                          'database' => 'rmt', 'pool' => 7, 'connect_timeout_ms' => 2000)
+    changed = native({ host: 'other', pool: 3 }, { 'RMT_RS_PORT' => '4406', 'RMT_RS_PASSWORD' => 'new' })
+    expect(changed['database']).to include('host' => 'other', 'port' => 4406, 'password' => 'new', 'pool' => 3)
+  end
+
+  it 'has defaults, and takes other values' do
+    expect(native).to include('deadline_ms' => 4000, 'threads' => 1)
+    expect(native({ deadline: '2.5', threads: 2, connect_timeout: 1 }))
+      .to include('deadline_ms' => 2500, 'threads' => 2, 'database' => include('connect_timeout_ms' => 1000))
+  end
+
+  {
+    { door: 'window' } => /rmt_rs: door: "window" is not allowed: give off or controller .*RMT_RS_DOOR/,
+    { door: true } => /rmt_rs: door: true is not allowed/,
+    { pool: 0 } => /rmt_rs: pool: 0 is not allowed: give a whole number from 1 to 1000/,
+    { pool: 'many' } => /rmt_rs: pool: "many"/,
+    { port: 70_000 } => /rmt_rs: port: 70000/,
+    { deadline: 'soon' } => /rmt_rs: deadline: "soon" is not allowed: give seconds from 0.5 to 60/,
+    { connect_timeout: -1 } => /rmt_rs: connect_timeout: -1/,
+    { threads: 1.5 } => /rmt_rs: threads/,
+    { host: '' } => /rmt_rs: host/,
+    { dor: 'off' } => /rmt_rs: unknown key dor: allowed are door, pool/
+  }.each do |wrong, complaint|
+    it "refuses #{wrong}" do
+      expect { configuration({ door: 'controller' }.merge(wrong)) }.to raise_error(RmtRs::ConfigurationError, complaint)
+    end
+  end
+
+  it 'never shows a password' do
+    expect { configuration({ door: 'controller', password: '' }) }
+      .to raise_error(RmtRs::ConfigurationError, /rmt_rs: password: is not allowed/)
+  end
+
+  it 'can always be switched off' do
+    expect(configuration({ door: 'controller', pool: 'nonsense', typo: 1 }, { 'RMT_RS_DOOR' => 'off' })).to be_off
+  end
+
+  describe '.load' do
+    it "reads RMT's settings" do
+      stub_const('Settings', { rmt_rs: { door: 'controller' } })
+      expect(described_class.load.door).to eq('controller')
+    end
+
+    it 'is off when RMT has no such section, or there is no RMT' do
+      expect(described_class.load).to be_off
+      stub_const('Settings', { rmt_rs: nil })
+      expect(described_class.load).to be_off
+    end
+
+    it 'refuses a section that is no section' do
+      stub_const('Settings', { rmt_rs: 'controller' })
+      expect { described_class.load }.to raise_error(RmtRs::ConfigurationError, /rmt_rs: "controller": allowed are keys/)
+    end
+  end
+end
