@@ -13,12 +13,18 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySqlConnection, Row};
 pub struct Server {
     pub port: u16,
     directory: PathBuf,
+    options: Vec<String>,
     process: Mutex<Child>,
 }
 
 impl Server {
     /// Starts a new, empty server in a directory of its own.
     pub async fn start(name: &str) -> Self {
+        Self::start_with(name, |_| Vec::new()).await
+    }
+
+    /// As [`Server::start`], with further options, made when its directory is there.
+    pub async fn start_with(name: &str, options: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let directory = std::env::temp_dir().join(format!("rmt_rs-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).unwrap();
@@ -35,9 +41,11 @@ impl Server {
         );
 
         let port = free_port();
+        let options = options(&directory);
         let server = Self {
             port,
-            process: Mutex::new(spawn(&directory, port)),
+            process: Mutex::new(spawn(&directory, port, &options)),
+            options,
             directory,
         };
         server.wait().await;
@@ -96,7 +104,7 @@ impl Server {
             let mut process = self.process.lock().unwrap();
             process.kill().unwrap();
             process.wait().unwrap();
-            *process = spawn(&self.directory, self.port);
+            *process = spawn(&self.directory, self.port, &self.options);
         }
         self.wait().await;
     }
@@ -130,7 +138,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(directory: &Path, port: u16) -> Child {
+fn spawn(directory: &Path, port: u16, options: &[String]) -> Child {
     mariadb("mariadbd", directory)
         .arg(format!("--port={port}"))
         .arg(format!("--socket={}", directory.join("s").display()))
@@ -139,6 +147,7 @@ fn spawn(directory: &Path, port: u16) -> Child {
             "--skip-name-resolve",
             "--innodb-buffer-pool-size=32M",
         ])
+        .args(options)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
