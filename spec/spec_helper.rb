@@ -1,5 +1,8 @@
 # frozen_string_literal: true
 
+# As Rails does: what is read and printed is UTF-8, whatever the machine's locale.
+Encoding.default_external = Encoding::UTF_8
+
 $LOAD_PATH.unshift(File.expand_path('../lib', __dir__))
 
 require_relative 'support/host'

@@ -6,10 +6,10 @@
 //! with that lock held, so a child never finds them half-changed.
 
 use std::future::Future;
+use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{fmt::Display, ptr};
 
 use magnus::{Error as RubyError, Ruby};
 use registration::{DatabaseConfig, Error, Failure, Progress, Registration, Written};
@@ -65,7 +65,7 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, Failure>> + Send + 'static,
 {
-    let instance = instance().map_err(|e| errors::internal(ruby, &e, Written::No))?;
+    let instance = instance().map_err(|failure| errors::exception(ruby, &failure))?;
     let progress = Arc::new(Progress::default());
     let (slot, sender) = Slot::new();
     let task = operation(instance.registration.clone(), Arc::clone(&progress));
@@ -114,7 +114,7 @@ pub fn shut_down() {
 }
 
 /// This process's instance, made if there is none yet.
-fn instance() -> Result<&'static Instance, String> {
+fn instance() -> Result<&'static Instance, Failure> {
     if let Some(instance) = current() {
         return Ok(instance);
     }
@@ -122,8 +122,9 @@ fn instance() -> Result<&'static Instance, String> {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let config = config.ok_or("not configured")?;
-    let instance = Box::leak(Box::new(Instance::new(&config).map_err(|e| e.to_string())?));
+    let config =
+        config.ok_or_else(|| Failure::unwritten(Error::Internal("not configured".to_owned())))?;
+    let instance = Box::leak(Box::new(Instance::new(&config)?));
     CURRENT.store(instance, Ordering::Release);
     Ok(instance)
 }
@@ -133,14 +134,14 @@ fn current() -> Option<&'static Instance> {
 }
 
 impl Instance {
-    fn new(config: &Config) -> Result<Self, impl Display + use<>> {
+    fn new(config: &Config) -> Result<Self, Failure> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(config.threads)
             .thread_name("rmt_rs")
             .enable_all()
             .build()
             .map_err(|e| Failure::unwritten(Error::Internal(format!("no runtime: {e}"))))?;
-        Ok::<_, Failure>(Self {
+        Ok(Self {
             runtime,
             registration: Registration::new(&config.database)?,
             deadline: Duration::from_millis(config.deadline_ms),
