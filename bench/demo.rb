@@ -61,7 +61,7 @@ class Demo
 
   def report(results)
     puts
-    puts format('%-6s %15s %10s %10s %15s %16s', '', 'announces/s', 'p50 ms', 'p99 ms', 'CPU ms each', 'statements each')
+    puts format('%-6s %15s %10s %10s %15s %16s', 'path', 'announces/s', 'p50 ms', 'p99 ms', 'CPU ms each', 'statements each')
     results.each { |door, result| puts row(DOORS[door], result[:announced]) }
     puts
     compare(results.dig('off', :announced), results.dig('controller', :announced), results.dig('controller', :idle))
