@@ -1,22 +1,18 @@
 //! `POST /connect/subscriptions/systems`: a machine makes itself known and is given credentials
 //! (contract, "announce"; RMT: `Api::Connect::V3::Subscriptions::SystemsController#announce_system`).
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use crate::error::{Error, Failure};
 use crate::json::to_json;
 use crate::params::{Column, blank, blank_text, cast_text, parse, take_permitted};
-use crate::store::{NewProfile, NewSystem, Recovery};
-use crate::{Progress, Registration, Written};
+use crate::store::{Interruption, NewProfile, NewSystem, Session};
+use crate::work::Work;
+use crate::{Progress, Registration};
 
 /// RMT's clients send one or two; so many more are no client of RMT.
 const MOST_PROFILES: usize = 64;
-
-/// How often a write is done again after the database rolled it back.
-const ATTEMPTS: u32 = 5;
 
 /// A system as it stands in the database after its announcement.
 #[derive(Debug, Clone)]
@@ -75,9 +71,12 @@ impl Registration {
             system_information: to_json(&hwinfo.map_or(Value::Null, Value::Object)),
             announced_at: self.clock.now(),
         };
-        let id = self
-            .store_system(&system, &profiles.complete, progress)
-            .await?;
+        let insertion = Insertion {
+            system: &system,
+            profiles: &profiles.complete,
+            progress,
+        };
+        let id = self.carry_out(&insertion).await?;
 
         Ok(Announced {
             id,
@@ -90,48 +89,6 @@ impl Registration {
         })
     }
 
-    /// The write, until it succeeded or cannot. Nothing of a failed attempt remains when the next
-    /// one starts.
-    async fn store_system(
-        &self,
-        system: &NewSystem,
-        profiles: &[NewProfile],
-        progress: &Progress,
-    ) -> Result<u64, Failure> {
-        let mut written = Written::No;
-        let mut attempt = 1;
-        loop {
-            let mut session = self
-                .store
-                .session()
-                .await
-                .map_err(|f| Failure { written, ..f })?;
-            if written == Written::Perhaps {
-                // The connection broke after the statement was sent.
-                match session.system_id_by_login(&system.login).await {
-                    Ok(Some(id)) => return Ok(id),
-                    Ok(None) => {}
-                    Err(error) => return Err(Failure::perhaps_written(session.give_up(error))),
-                }
-            }
-            let error = match session.insert_system(system, profiles, progress).await {
-                Ok(id) => return Ok(id),
-                Err(failure) => failure,
-            };
-            let (recovery, failure) = session.recover(error).await;
-            written = match recovery {
-                Recovery::None => return Err(failure),
-                Recovery::Again => Written::No,
-                Recovery::LookFirst => Written::Perhaps,
-            };
-            if attempt == ATTEMPTS {
-                return Err(Failure { written, ..failure });
-            }
-            tokio::time::sleep(self.backoff(attempt)).await;
-            attempt += 1;
-        }
-    }
-
     /// `2 * BYTES` random hexadecimal digits.
     fn hex<const BYTES: usize>(&self) -> Result<String, Failure> {
         let mut bytes = [0; BYTES];
@@ -140,14 +97,26 @@ impl Registration {
             .map_err(|e| Failure::unwritten(Error::Internal(format!("no randomness: {e}"))))?;
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
+}
 
-    /// Up to 5, 10, 20, 40 ms: those who met in a deadlock shall not meet again.
-    fn backoff(&self, attempt: u32) -> Duration {
-        let mut jitter = [0];
-        if self.entropy.fill(&mut jitter).is_err() {
-            jitter = [128];
-        }
-        Duration::from_micros(5_000 << (attempt - 1)).mul_f64(f64::from(jitter[0]) / 255.0)
+/// The write of an announce.
+struct Insertion<'a> {
+    system: &'a NewSystem,
+    profiles: &'a [NewProfile],
+    progress: &'a Progress,
+}
+
+impl Work for Insertion<'_> {
+    type Output = u64;
+
+    async fn run(&self, session: &mut Session) -> Result<u64, Interruption> {
+        session
+            .insert_system(self.system, self.profiles, self.progress)
+            .await
+    }
+
+    async fn look(&self, session: &mut Session) -> Result<Option<u64>, Interruption> {
+        session.system_id_by_login(&self.system.login).await
     }
 }
 

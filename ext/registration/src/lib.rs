@@ -29,6 +29,7 @@ pub mod params;
 mod progress;
 mod source;
 pub mod store;
+mod work;
 
 use std::sync::Arc;
 

@@ -10,5 +10,5 @@ mod systems;
 pub use config::{DatabaseConfig, Secret, Tls, TlsMode};
 pub use pool::Store;
 pub use profiles::NewProfile;
-pub use session::{Recovery, Session};
+pub use session::{Interruption, Recovery, Session};
 pub use systems::NewSystem;
