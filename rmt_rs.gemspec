@@ -11,15 +11,18 @@ Gem::Specification.new do |spec|
                      'a fraction of the CPU, behind a feature flag.'
   spec.license = 'MIT'
   spec.homepage = 'https://github.com/rmt-rs/rmt_rs'
-  spec.metadata = { 'rubygems_mfa_required' => 'true' }
+  spec.metadata = { 'rubygems_mfa_required' => 'true', 'source_code_uri' => spec.homepage,
+                    'changelog_uri' => "#{spec.homepage}/blob/main/CHANGELOG.md" }
 
   spec.required_ruby_version = '>= 3.1'
-  spec.files = Dir['Cargo.{toml,lock}', 'clippy.toml', 'ext/**/*.{rs,toml}', 'lib/**/*.rb', 'LICENSE', 'README.md',
+  # The first that builds extensions with Cargo.
+  spec.required_rubygems_version = '>= 3.3.11'
+  spec.files = Dir['Cargo.{toml,lock}', 'ext/*/Cargo.toml', 'ext/*/src/**/*.rs', 'lib/**/*.rb', 'LICENSE', 'README.md',
                    'CHANGELOG.md', 'docs/**/*', base: __dir__]
   # RubyGems builds it with Cargo; the crate has the gem's name.
   spec.extensions = ['ext/rmt_rs/Cargo.toml']
   spec.require_paths = ['lib']
 
-  spec.add_dependency 'activerecord', '>= 6.1'
-  spec.add_dependency 'railties', '>= 6.1'
+  spec.add_dependency 'activerecord', '>= 6.1', '< 9'
+  spec.add_dependency 'railties', '>= 6.1', '< 9'
 end

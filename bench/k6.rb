@@ -23,7 +23,7 @@ module K6
         raise(Error, 'k6 was not found: run bin/setup, which installs it')
     end
 
-    # Runs a script of bench/k6 and shows how far it is.
+    # Runs a script of bench/k6.
     #
     # @param script [String] its file name, without directory
     # @param environment [Hash{String => Object}] what it finds in __ENV

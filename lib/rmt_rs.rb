@@ -43,7 +43,7 @@ module RmtRs
     # Switches on, at the end of boot: loads the library, tells it where the database is, and takes
     # over what other code has left to RMT. One log line says what came of it.
     #
-    # A library that cannot be loaded is logged, and RMT goes on without it.
+    # A library that cannot be used is logged, and RMT goes on without it.
     #
     # @param configuration [Configuration]
     # @param root [String] the application's root
@@ -56,11 +56,12 @@ module RmtRs
       Native.configure(native)
       survey = Survey.new(root)
       reasons = survey.announce
+      @callbacks_on_create = survey.honoured if reasons.empty?
       @operations = reasons.empty? ? [:announce] : []
-      @callbacks_on_create = reasons.empty? ? survey.honoured(::System) : []
-      learn_columns if takes?(:announce)
+      learn_columns_at_boot if takes?(:announce)
       report(configuration, reasons)
-    rescue LoadError => e
+    rescue LoadError, InternalError => e
+      @operations = []
       logger&.error("rmt_rs #{VERSION}: off, Ruby answers everything: #{e.message}")
     end
 
@@ -69,6 +70,8 @@ module RmtRs
     # @param parameters [Hash] the request's parameters
     # @return [Announced]
     # @raise [Error]
+    # @example
+    #   RmtRs.announce('hostname' => 'web01', 'hwinfo' => { 'cpus' => 2 }).login # => "SCC_…"
     def announce(parameters)
       Announced.new(*Native.announce(JSON.generate(parameters)))
     rescue JSON::GeneratorError, JSON::NestingError, SystemStackError
@@ -76,26 +79,40 @@ module RmtRs
       raise Declined, 'parameters that JSON cannot express'
     end
 
-    # What the columns of `systems` hold when nothing is said. Asks the database once, at boot if it
-    # is there: later a request would wait for it.
+    # What the columns of `systems` hold when nothing is said: for a record that is made without
+    # asking the database. Rails asks it once for the columns, before it wraps parameters for the
+    # first time, and waits as long as its client library does (120 s) for a database that is silent;
+    # so Rust tries first, which waits as long as it was told.
     #
     # @return [Hash{String => String, nil}]
-    # @raise [ActiveRecord::ActiveRecordError]
+    # @raise [Unavailable] when the database is silent
+    # @raise [ActiveRecord::ActiveRecordError] when Rails cannot reach it
     def system_defaults
-      @system_defaults ||= ::System.columns_hash.transform_values(&:default).freeze
+      @system_defaults ||= begin
+        reach
+        ::System.columns_hash.transform_values(&:default).freeze
+      end
     end
 
     private
 
-    # Rails learns a model's columns when it first needs them: for wrapping parameters, before any
-    # action. A worker that boots while the database is away learns them with its first request.
-    def learn_columns
+    def reach
+      Native.reach
+    rescue Refused
+      # At once: so it will be with Rails, which may even be let in.
+      nil
+    end
+
+    # Now rather than with the first request. A worker that boots while the database is away tries
+    # again with every request.
+    def learn_columns_at_boot
       system_defaults
-    rescue StandardError => e
-      logger&.warn("rmt_rs: the database was not reached at boot: #{e.class}")
+    rescue Error, ActiveRecord::ActiveRecordError => e
+      logger&.warn("rmt_rs: the database was not reached at boot: #{e.message}")
     ensure
-      # None of these connections may be inherited by a forked worker.
+      # A worker that is forked from this process makes its own.
       ActiveRecord::Base.connection_handler.clear_all_connections!
+      Native.shut_down
     end
 
     def report(configuration, reasons)

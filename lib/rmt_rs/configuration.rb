@@ -25,7 +25,8 @@ module RmtRs
       ->(value) { Float(value, exception: false)&.then { |number| number if range.cover?(number) } }
     end
     TEXT = ->(value) { value.to_s unless value.to_s.empty? }
-    private_constant :WHOLE, :SECONDS, :TEXT
+    READABLE = ->(value) { value.to_s if File.readable?(value.to_s) }
+    private_constant :WHOLE, :SECONDS, :TEXT, :READABLE
 
     KEYS = {
       # Who answers the registration endpoints.
@@ -44,25 +45,36 @@ module RmtRs
       socket: Key.new(nil, TEXT, 'the path of a socket'),
       username: Key.new(nil, TEXT, 'a user name'),
       password: Key.new(nil, TEXT, 'a password'),
-      database: Key.new(nil, TEXT, 'the name of a database')
+      database: Key.new(nil, TEXT, 'the name of a database'),
+      ssl_mode: Key.new(nil, ->(value) { value.to_s if Database::TLS_MODES.include?(value.to_s) },
+                        Database::TLS_MODES.join(', ')),
+      sslca: Key.new(nil, READABLE, 'the path of a readable file'),
+      sslcert: Key.new(nil, READABLE, 'the path of a readable file'),
+      sslkey: Key.new(nil, READABLE, 'the path of a readable file')
     }.freeze
 
     # Named in complaints, never with its value.
     SECRET = %i[password].freeze
     # What replaces a part of Rails' database configuration.
-    DATABASE = %i[host port socket username password database pool].freeze
+    DATABASE = %i[host port socket username password database pool ssl_mode sslca sslcert sslkey].freeze
+    # Variables of that prefix that are no keys.
+    OTHER_VARIABLES = %w[RMT_RS_LIBRARY].freeze
+    private_constant :OTHER_VARIABLES
 
     # Reads RMT's settings, when there are any, and the environment.
     #
+    # @param environment [Hash{String => String}]
     # @return [Configuration]
     # @raise [ConfigurationError]
-    def self.load
+    def self.load(environment: ENV)
+      return new({}, environment) if environment['RMT_RS_DOOR'] == 'off'
+
       settings = defined?(::Settings) && ::Settings.respond_to?(:[]) ? ::Settings[:rmt_rs] : nil
-      unless settings.nil? || settings.respond_to?(:to_h)
+      unless settings.nil? || settings.respond_to?(:to_hash)
         raise ConfigurationError, "rmt_rs: #{settings.inspect}: allowed are keys with values, such as door: controller"
       end
 
-      new(settings.to_h, ENV)
+      new(settings.to_h, environment)
     end
 
     # @param settings [Hash] the `rmt_rs:` section
@@ -73,15 +85,12 @@ module RmtRs
       given = settings.transform_keys(&:to_sym)
       # YAML reads a bare `off` as false.
       given[:door] = 'off' if given[:door] == false
-      KEYS.each_key do |key|
-        value = environment["RMT_RS_#{key.to_s.upcase}"]
-        given[key] = value if value && !value.empty?
-      end
+      given.merge!(from_environment(environment))
       @values = { door: read(:door, given[:door]) }
       return if off?
 
-      unknown = given.keys.find { |key| !KEYS.key?(key) }
-      raise ConfigurationError, "rmt_rs: unknown key #{unknown}: allowed are #{KEYS.keys.join(', ')}" if unknown
+      unknown = (given.keys - KEYS.keys).map { |key| "unknown key #{key}" } + unknown_variables(environment)
+      raise ConfigurationError, "rmt_rs: #{unknown.first}: allowed are #{KEYS.keys.join(', ')}" if unknown.any?
 
       @values = KEYS.to_h { |key, _| [key, read(key, given[key])] }
     end
@@ -103,18 +112,28 @@ module RmtRs
     # @raise [ConfigurationError] when the database configuration cannot be followed
     def to_native(rails, environment: ENV)
       own = @values.slice(*DATABASE).compact
-      # A host of one's own goes with a socket and port of one's own.
-      rails = rails.except(:socket, :port) if own.key?(:host)
-      milliseconds = (@values[:connect_timeout] * 1000).to_i
-      database = Database.resolve(rails.merge(own), environment: environment)
+      milliseconds = ->(key) { (@values[key] * 1000).to_i }
+      database = Database.resolve(Database.override(rails, own), environment: environment)
       JSON.generate(
-        database: database.merge(connect_timeout_ms: milliseconds, pool_timeout_ms: milliseconds),
-        deadline_ms: (@values[:deadline] * 1000).to_i,
+        database: database.merge(connect_timeout_ms: milliseconds[:connect_timeout],
+                                 pool_timeout_ms: milliseconds[:connect_timeout],
+                                 statement_timeout_ms: milliseconds[:deadline]),
+        deadline_ms: milliseconds[:deadline],
         threads: @values[:threads]
       )
     end
 
     private
+
+    def from_environment(environment)
+      KEYS.keys.to_h { |key| [key, environment["RMT_RS_#{key.to_s.upcase}"]] }
+          .reject { |_, value| value.nil? || value.empty? }
+    end
+
+    def unknown_variables(environment)
+      known = KEYS.keys.map { |key| "RMT_RS_#{key.to_s.upcase}" } + OTHER_VARIABLES
+      (environment.keys.grep(/\ARMT_RS_/) - known).map { |name| "unknown variable #{name}" }
+    end
 
     def read(key, value)
       rule = KEYS.fetch(key)

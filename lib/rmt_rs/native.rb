@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative 'errors'
+require_relative 'version'
 
 module RmtRs
   # What {Native.announce} found out about a new system: its columns, and the answer's body.
@@ -10,34 +11,54 @@ module RmtRs
                          :clear_profile_cache, :body)
 
   # The compiled side. Loaded by {Native.load!} and not before: with the flag off nobody pays for it.
+  #
+  # @!method self.configure(configuration)
+  #   Sets where the database is. Opens nothing.
+  #   @param configuration [String] JSON, see {Configuration#to_native}
+  #   @return [void]
+  #   @raise [InternalError] when the library does not understand it
+  # @!method self.announce(parameters)
+  #   @param parameters [String] the request's parameters as a JSON object
+  #   @return [Array] the members of {Announced}
+  #   @raise [Error]
+  # @!method self.reach
+  #   Opens a connection, if none is open, within the configured time.
+  #   @return [void]
+  #   @raise [Refused, Unavailable]
+  # @!method self.shut_down
+  #   Closes this process's connections and ends its threads; the next call makes new ones.
+  #   @return [void]
   module Native
     # Where RubyGems (before 3.4.6, and since) and `rake compile` put the library.
-    PATHS = %w[../rmt_rs ./rmt_rs].freeze
+    PLACES = %w[../rmt_rs ./rmt_rs].freeze
 
     class << self
-      # Loads the library once.
+      # Loads the library once: the one that RMT_RS_LIBRARY names (for tests), else the gem's own.
       #
       # @return [void]
-      # @raise [LoadError] when it is missing or does not fit this Ruby
+      # @raise [LoadError] when it is missing, or does not fit this Ruby or this version of the gem
       # @example
       #   RmtRs::Native.load!
-      #   RmtRs::Native.configure(configuration.to_native)
+      #   RmtRs::Native.configure(configuration.to_native(ActiveRecord::Base.connection_db_config.configuration_hash))
       def load!
         return if respond_to?(:announce)
 
-        path = [ENV.fetch('RMT_RS_LIBRARY', nil), *PATHS.map { |name| File.expand_path(name, __dir__) }]
-               .compact.find { |name| File.exist?(with_extension(name)) }
-        raise LoadError, 'the native library is not built: run `rake compile`' unless path
+        require library
+        version = const_defined?(:VERSION, false) ? self::VERSION : 'unknown'
+        raise LoadError, "the native library is of version #{version}: build it anew" if version != RmtRs::VERSION
 
-        require with_extension(path)
         at_exit { shut_down }
       end
 
       private
 
-      def with_extension(path)
-        extension = ".#{RbConfig::CONFIG['DLEXT']}"
-        path.end_with?(extension) ? path : "#{path}#{extension}"
+      def library
+        named = ENV.fetch('RMT_RS_LIBRARY', nil)
+        return named if named
+
+        places = PLACES.map { |place| File.expand_path("#{place}.#{RbConfig::CONFIG['DLEXT']}", __dir__) }
+        # RubyGems may keep extensions apart from the gem, on the load path.
+        places.find { |place| File.exist?(place) } || 'rmt_rs/rmt_rs'
       end
     end
   end

@@ -6,16 +6,24 @@ require_relative 'survey'
 module RmtRs
   # Hooks into RMT's boot. With the flag off it reads the flag and nothing else.
   class Railtie < Rails::Railtie
+    # Tasks serve no requests.
+    rake_tasks { RmtRs::Railtie.in_rake = true }
+
+    class << self
+      # @api private
+      attr_accessor :in_rake
+    end
+
     initializer 'rmt_rs' do |app|
       configuration = Configuration.load
-      next if configuration.off?
+      next if configuration.off? || Railtie.in_rake
 
       app.config.to_prepare { Doors::Controller.install }
       # Engines replace what they replace in `config.after_initialize` blocks, which they register
       # when they are loaded. This one is registered later, so it sees what they did.
       ActiveSupport.on_load(:after_initialize) do
         RmtRs.logger = Rails.logger
-        RmtRs.switch_on(configuration, root: Rails.root.to_s,
+        RmtRs.switch_on(configuration, root: Rails.root,
                                        database: ActiveRecord::Base.connection_db_config.configuration_hash)
       end
     end

@@ -1,19 +1,37 @@
 # frozen_string_literal: true
 
 module RmtRs
-  # Finds out, once at boot, whether an endpoint is still RMT's own. Other engines replace actions
-  # and add callbacks to models; what Rust would pass over has to stay with Ruby. In doubt it does.
+  # Finds out, once at boot, whether an endpoint is still RMT's own. Other engines replace methods and
+  # add callbacks to models; what Rust would pass over has to stay with Ruby. In doubt it does.
+  #
+  # Rails has no public list of a model's callbacks: this reads `_commit_callbacks` and the like, which
+  # are there in Rails 6.1 to 8.1. Should they go, everything stays with Ruby.
+  #
+  # @example
+  #   RmtRs::Survey.new(Rails.root).announce
+  #   # => ["announce_system is replaced in engines/scc_proxy/lib/scc_proxy/engine.rb:291"]
   class Survey
     # Model callbacks of others that the doors run themselves, by the method they call.
     # `share_registration`: registration_sharing marks every system that is created.
     HONOURED = %i[share_registration].freeze
 
     # What RMT's announce calls on its way, besides Rails.
-    ANNOUNCE_METHODS = %i[announce_system process_system_profiles info_params].freeze
-    # Callbacks that creating a record runs.
-    CREATE_CALLBACKS = %i[initialize validation validate save create commit].freeze
+    CONTROLLERS = %w[Api::Connect::V3::Subscriptions::SystemsController
+                     Api::Connect::V4::Subscriptions::SystemsController].freeze
+    METHODS = {
+      **CONTROLLERS.to_h { |name| [name, %i[announce_system process_system_profiles info_params respond_with]] },
+      'System' => %i[init complete_profiles= create_or_update save save!],
+      'V3::SystemSerializer' => %i[id login password last_seen_at attributes]
+    }.freeze
+    CLASS_METHODS = {
+      'System' => %i[create! generate_secure_login generate_secure_password build_secure_token],
+      'Profile' => %i[filter_profiles ensure_complete_profiles_exist ensure_profile_exists create!]
+    }.freeze
+    # What storing a system and its profiles creates, and the callbacks that runs.
+    MODELS = %w[System Profile SystemProfile].freeze
+    CREATE_CALLBACKS = %i[initialize validation validate save create before_commit commit].freeze
 
-    # @param root [String] the application's root
+    # @param root [String, Pathname] the application's root
     # @param own [String] where this gem's code is
     def initialize(root, own: __dir__)
       @root = File.realpath(root)
@@ -23,30 +41,33 @@ module RmtRs
 
     # @return [Array<String>] why announce has to stay with Ruby; empty when it need not
     def announce
-      controllers = [::Api::Connect::V3::Subscriptions::SystemsController,
-                     ::Api::Connect::V4::Subscriptions::SystemsController]
-      controllers.flat_map { |controller| replaced(controller, ANNOUNCE_METHODS) }.uniq +
-        replaced(::System.singleton_class, %i[generate_secure_login generate_secure_password create!]) +
-        foreign_callbacks(::System)
-    rescue NameError => e
-      ["RMT's announce was not found: #{e.message}"]
+      missing = (CONTROLLERS + MODELS).reject(&:safe_constantize)
+      return ["there is no #{missing.first}"] if missing.any?
+
+      replaced(METHODS) + replaced(CLASS_METHODS, &:singleton_class) + MODELS.flat_map { |name| foreign_callbacks(name) }
+    rescue StandardError => e
+      ["it could not be looked at: #{e.class}: #{e.message}"]
     end
 
-    # @return [Array<Symbol>] callbacks of {HONOURED} on creating a `model`
-    def honoured(model)
-      callbacks(model).select { |filter| HONOURED.include?(filter) }
+    # @return [Array<Symbol>] callbacks of {HONOURED} that others have on creating a system
+    def honoured
+      callbacks(::System).select { |filter| HONOURED.include?(filter) }
     end
 
     private
 
-    # Methods of `holder` that are defined outside RMT, Rails and this gem.
-    def replaced(holder, names)
-      names.filter_map do |name|
-        next unless holder.method_defined?(name) || holder.private_method_defined?(name)
+    # Methods that are defined outside RMT, Rails and this gem. A block may say whose they are.
+    def replaced(methods)
+      methods.flat_map do |holder, names|
+        holder = holder.safe_constantize or next []
+        holder = yield(holder) if block_given?
+        names.filter_map do |name|
+          next unless holder.method_defined?(name) || holder.private_method_defined?(name)
 
-        place = foreign_place(original(holder.instance_method(name)))
-        "#{name} is replaced in #{place}" if place
-      end
+          place = foreign_place(original(holder.instance_method(name)))
+          "#{name} is replaced in #{place}" if place
+        end
+      end.uniq
     end
 
     # The method beneath this gem's own.
@@ -55,10 +76,11 @@ module RmtRs
       method
     end
 
-    def foreign_callbacks(model)
+    def foreign_callbacks(name)
+      model = name.constantize
       (callbacks(model) - HONOURED).filter_map do |filter|
         place = foreign_place(filter.is_a?(Symbol) ? model.instance_method(filter) : filter)
-        "#{model.name} has a callback in #{place}" if place
+        "#{name} has a callback in #{place}" if place
       end.uniq
     end
 
@@ -70,13 +92,14 @@ module RmtRs
       end.uniq
     end
 
-    # @return [String, nil] where `code` is, when that is neither Rails nor RMT's own app
+    # @return [String, nil] where `code` is, when that is neither Rails, nor a library it or RMT is
+    #   built from, nor RMT's own app
     def foreign_place(code)
       file, line = location(code)
       return 'an unknown place' unless file
 
       file = File.realpath(file) if File.exist?(file)
-      return if file.start_with?("#{@root}/app/", "#{@root}/lib/", *@rails)
+      return if file.start_with?("#{@root}/app/", "#{@root}/lib/", *@rails, *libraries)
 
       "#{file.delete_prefix("#{@root}/")}:#{line}"
     end
@@ -85,7 +108,15 @@ module RmtRs
       return code.source_location if code.respond_to?(:source_location)
 
       # An object with callback methods, such as a validator: its class says where it is from.
-      Object.const_source_location(code.class.name)
+      code.class.name && Object.const_source_location(code.class.name)
+    end
+
+    # Where `respond_with` and the serializers come from.
+    def libraries
+      @libraries ||= %w[ActionController::Responder ActiveModel::Serializer].filter_map do |name|
+        file = name.safe_constantize && Object.const_source_location(name)&.first
+        "#{File.dirname(File.realpath(file), 2)}/" if file
+      end
     end
 
     def source_directory(part)

@@ -36,7 +36,8 @@ RSpec.describe RmtRs::Configuration do
   end
 
   it 'has defaults, and takes other values' do
-    expect(native).to include('deadline_ms' => 4000, 'threads' => 1)
+    expect(native).to include('deadline_ms' => 4000, 'threads' => 1,
+                              'database' => include('statement_timeout_ms' => 4000))
     expect(native({ deadline: '2.5', threads: 2, connect_timeout: 1 }))
       .to include('deadline_ms' => 2500, 'threads' => 2, 'database' => include('connect_timeout_ms' => 1000))
   end
@@ -51,11 +52,18 @@ RSpec.describe RmtRs::Configuration do
     { connect_timeout: -1 } => /rmt_rs: connect_timeout: -1/,
     { threads: 1.5 } => /rmt_rs: threads/,
     { host: '' } => /rmt_rs: host/,
+    { ssl_mode: 'maybe' } => /rmt_rs: ssl_mode: "maybe" is not allowed: give disabled, preferred/,
+    { sslca: '/nowhere' } => %r{rmt_rs: sslca: "/nowhere" is not allowed: give the path of a readable file},
     { dor: 'off' } => /rmt_rs: unknown key dor: allowed are door, pool/
   }.each do |wrong, complaint|
     it "refuses #{wrong}" do
       expect { configuration({ door: 'controller' }.merge(wrong)) }.to raise_error(RmtRs::ConfigurationError, complaint)
     end
+  end
+
+  it 'refuses a misspelt variable' do
+    expect { configuration({ door: 'controller' }, { 'RMT_RS_POLL' => '5' }) }
+      .to raise_error(RmtRs::ConfigurationError, /unknown variable RMT_RS_POLL: allowed are door, pool/)
   end
 
   it 'never shows a password' do
@@ -79,7 +87,14 @@ RSpec.describe RmtRs::Configuration do
       expect(described_class.load).to be_off
     end
 
+    it 'can be switched off whatever the section holds' do
+      stub_const('Settings', { rmt_rs: 'controller' })
+      expect(described_class.load(environment: { 'RMT_RS_DOOR' => 'off' })).to be_off
+    end
+
     it 'refuses a section that is no section' do
+      stub_const('Settings', { rmt_rs: ['controller'] })
+      expect { described_class.load }.to raise_error(RmtRs::ConfigurationError, /rmt_rs: \["controller"\]: allowed are keys/)
       stub_const('Settings', { rmt_rs: 'controller' })
       expect { described_class.load }.to raise_error(RmtRs::ConfigurationError, /rmt_rs: "controller": allowed are keys/)
     end

@@ -11,7 +11,7 @@ RSpec.describe RmtRs::Database do
   end
 
   it 'fills in what Rails leaves open' do
-    expect(resolve(host: 'db')).to include(host: 'db', port: 3306, pool: 5, encoding: 'utf8', tls: { mode: 'disabled' })
+    expect(resolve(host: 'db')).to include(host: 'db', port: 3306, pool: 5, encoding: 'utf8', tls: { mode: 'preferred' })
     expect(resolve(host: 'db')).not_to have_key(:socket)
   end
 
@@ -20,12 +20,12 @@ RSpec.describe RmtRs::Database do
   end
 
   {
-    { ssl_mode: 'VERIFY_IDENTITY', sslca: '/ca' } => { mode: 'verify_identity', ca: '/ca' },
+    { ssl_mode: 'VERIFY_IDENTITY', sslca: __FILE__ } => { mode: 'verify_identity', ca: __FILE__ },
     { ssl_mode: :required } => { mode: 'required' },
     { ssl_mode: 'ssl_mode_preferred' } => { mode: 'preferred' },
-    { sslca: '/ca' } => { mode: 'verify_ca', ca: '/ca' },
-    { sslca: '/ca', sslverify: true } => { mode: 'verify_identity', ca: '/ca' },
-    { sslcert: '/cert', sslkey: '/key' } => { mode: 'required', cert: '/cert', key: '/key' }
+    { sslca: __FILE__ } => { mode: 'verify_ca', ca: __FILE__ },
+    { sslca: __FILE__, sslverify: true } => { mode: 'verify_identity', ca: __FILE__ },
+    { sslcert: __FILE__, sslkey: __FILE__ } => { mode: 'required', cert: __FILE__, key: __FILE__ }
   }.each do |options, tls|
     it "understands #{options}" do
       expect(resolve(options)[:tls]).to eq(tls)
@@ -37,10 +37,40 @@ RSpec.describe RmtRs::Database do
     { database: nil } => /no database is named/,
     { ssl_mode: 'maybe' } => /ssl_mode "maybe": allowed are disabled/,
     { init_command: 'SET x' } => /init_command is not supported/,
+    { sslca: '/nowhere' } => %r{sslca? "/nowhere": no readable file},
+    { pool: 'many' } => /pool "many": allowed are whole numbers from 1 to 1000/,
+    { pool: 0 } => /pool 0/,
+    { host: 'db', port: 70_000 } => /port 70000/,
+    { encoding: "utf8' --" } => /encoding "utf8' --": allowed are letters/,
     { variables: { 'a b' => 1 } } => /"a b": no name of a variable/
   }.each do |options, complaint|
     it "refuses #{options}" do
       expect { resolve(options) }.to raise_error(RmtRs::ConfigurationError, complaint)
+    end
+  end
+
+  it 'reads what a URL can only say as text' do
+    expect(resolve(strict: 'false', wait_timeout: '100', pool: '7'))
+      .to include(pool: 7, session: a_string_including("'STRICT_ALL_TABLES', ''", 'wait_timeout = 100'))
+    expect(resolve(max_connections: 9)).to include(pool: 9)
+  end
+
+  it 'takes a socket of trilogy only when one is named' do
+    expect(resolve(adapter: 'trilogy', host: 'localhost')).to include(host: 'localhost', port: 3306)
+    expect(resolve(adapter: 'trilogy', host: 'localhost')).not_to have_key(:socket)
+  end
+
+  {
+    [{ host: '10.0.0.1', port: 1 }, { socket: '/s' }] => { socket: '/s', host: 'localhost' },
+    [{ host: 'localhost', socket: '/s' }, { port: 4406 }] => { host: '127.0.0.1', port: 4406 },
+    [{ host: 'db', port: 1 }, { port: 4406 }] => { host: 'db', port: 4406 },
+    [{ socket: '/s', port: 1 }, { host: 'db' }] => { host: 'db', port: 3306 },
+    [{ host: 'db', port: 1 }, { username: 'other' }] => { host: 'db', port: 1, username: 'other' }
+  }.each do |(rails, own), result|
+    it "lets #{own} replace what Rails says with #{rails}" do
+      resolved = described_class.resolve(described_class.override(base.merge(rails), own), environment: {})
+      expect(resolved).to include(result)
+      expect(resolved.key?(:socket)).to be(result.key?(:socket))
     end
   end
 

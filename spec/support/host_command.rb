@@ -81,7 +81,7 @@ class HostCommand
       options.on('--rmt DIR', 'runs the RMT checkout in DIR instead of spec/host_app')
       options.on('-h', '--help', 'prints this') do
         puts options, '', 'DATABASE_URL names a database to use instead of a private MariaDB in tmp/mariadb;',
-             'RMT_RS_HOST_DATABASE names the database in the private one.'
+             'HOST_DATABASE names the database in the private one.'
         exit
       end
     end
@@ -171,7 +171,7 @@ class HostCommand
     progress("MariaDB in #{@mariadb.directory}")
     @mariadb.start
     # An RMT migrates its database itself, so the two applications cannot share one.
-    name = ENV.fetch('RMT_RS_HOST_DATABASE') { @options[:rmt] ? 'rmt_rs_rmt' : 'rmt_rs_host' }
+    name = ENV.fetch('HOST_DATABASE') { @options[:rmt] ? 'rmt_rs_rmt' : 'rmt_rs_host' }
     @database = @mariadb.database(name)
   end
 
@@ -216,7 +216,7 @@ class HostCommand
 
     if tables.include?('systems')
       raise "the database #{@database.name} has tables that RMT's migrations have not made; " \
-            'name another in RMT_RS_HOST_DATABASE or DATABASE_URL'
+            'name another in HOST_DATABASE or DATABASE_URL'
     end
 
     progress("migrating the database #{@database.name}")

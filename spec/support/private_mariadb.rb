@@ -16,8 +16,7 @@ require_relative 'shared_use'
 #
 # @example
 #   mariadb = PrivateMariadb.new('tmp/mariadb').start
-#   mariadb.create_database('demo')
-#   mariadb.load_sql('structure.sql', 'demo')
+#   mariadb.database('demo').create.load_sql('structure.sql')
 #   mariadb.url('demo') # => "mysql://rmt_rs:rmt_rs@127.0.0.1:23456/demo"
 #   mariadb.stop
 class PrivateMariadb
@@ -116,24 +115,6 @@ class PrivateMariadb
   # @return [Mysql2::Client] a new connection; the caller closes it
   def client(name = nil, **options)
     database(name).client(**options)
-  end
-
-  # Creates a database as RMT's would be, unless it exists.
-  #
-  # @param name [String]
-  # @return [String] its {#url}
-  def create_database(name)
-    database(name).create.url
-  end
-
-  # Runs a file of statements.
-  #
-  # @param file [String] its path
-  # @param name [String] a database
-  # @return [void]
-  # @raise [Mysql2::Error] at the first statement that fails
-  def load_sql(file, name)
-    database(name).load_sql(file)
   end
 
   # @param name [String, nil]

@@ -9,17 +9,18 @@ const WRITING: u8 = 1;
 const ABANDONED: u8 = 2;
 
 /// How far an operation got. Exactly one of two things happens: the operation passes
-/// [`Progress::begin_write`] and then runs to its end whoever waits, or the one who waits
+/// [`Progress::begin_write`] and then finishes what it writes whoever waits, or the one who waits
 /// [abandons](Progress::abandon) it before and it never writes. So a request that was given up can
 /// be served by other means without ever being served twice.
 #[derive(Debug, Default)]
 pub struct Progress(AtomicU8);
 
 impl Progress {
-    /// Called by the operation before its first write; may be called again by a retry.
+    /// Called by the operation before the first write of every attempt.
     ///
     /// # Errors
-    /// [`Error::Abandoned`] when nobody waits any more.
+    /// [`Error::Abandoned`] when nobody waits any more: what an earlier attempt wrote, if anything,
+    /// was undone, and is not written again for nobody.
     pub fn begin_write(&self) -> Result<(), Failure> {
         match self
             .0
@@ -33,12 +34,9 @@ impl Progress {
     /// Called by the one who waits no longer. What it returns says whether the operation may
     /// already have written.
     pub fn abandon(&self) -> Written {
-        match self
-            .0
-            .compare_exchange(PENDING, ABANDONED, Ordering::AcqRel, Ordering::Acquire)
-        {
-            Ok(_) | Err(ABANDONED) => Written::No,
-            Err(_) => Written::Perhaps,
+        match self.0.swap(ABANDONED, Ordering::AcqRel) {
+            WRITING => Written::Perhaps,
+            _ => Written::No,
         }
     }
 }
@@ -48,11 +46,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_write_that_began_cannot_be_called_off() {
+    fn a_write_that_began_cannot_be_called_off_but_is_not_repeated() {
         let progress = Progress::default();
         progress.begin_write().unwrap();
-        assert_eq!(progress.abandon(), Written::Perhaps);
         progress.begin_write().unwrap();
+        assert_eq!(progress.abandon(), Written::Perhaps);
+        assert!(progress.begin_write().is_err());
     }
 
     #[test]

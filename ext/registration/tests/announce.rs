@@ -47,6 +47,7 @@ async fn announce_against_a_database() {
     racing_profiles_are_stored_once(&server).await;
     profiles_may_vanish_meanwhile(&server).await;
     what_was_abandoned_is_not_written(&server).await;
+    what_was_undone_is_not_repeated_for_nobody(&server).await;
     lost_answers_double_nothing(&server).await;
     a_silent_server_is_given_up(&server).await;
     a_read_only_server_is_reported_and_recovered_from(&server).await;
@@ -186,6 +187,19 @@ async fn refuses_what_cannot_be_stored(server: &Server) {
         assert_eq!(failure.error.to_string(), complaint);
         assert!(matches!(failure.error, Error::BadInput(_)));
         assert_eq!(failure.written, Written::No);
+    }
+    // No value alone is too large for one statement, but they are together.
+    let half = "x".repeat(9 << 20);
+    for params in [
+        json!({"hostname": "x".repeat(17 << 20)}),
+        json!({"hostname": half, "hwinfo": {"a": half}}),
+        json!({"system_profiles": profile(&"x".repeat(17 << 20), "x")}),
+    ] {
+        let failure = announce(&registration, params).await.unwrap_err();
+        assert_eq!(
+            failure.error.to_string(),
+            "The request is too large to be stored"
+        );
     }
     nothing_stored(server, &database).await;
 
@@ -346,6 +360,31 @@ async fn what_was_abandoned_is_not_written(server: &Server) {
     assert_eq!(progress.abandon(), Written::No);
     let failure = registration.announce(b"{}", &progress).await.unwrap_err();
     assert!(matches!(failure.error, Error::Abandoned));
+    nothing_stored(server, &database).await;
+}
+
+async fn what_was_undone_is_not_repeated_for_nobody(server: &Server) {
+    let database = server.database("undone").await;
+    let mut settings = config(server, &database);
+    settings.session = "@@SESSION.innodb_lock_wait_timeout = 1".to_owned();
+    settings.statement_timeout_ms = 5_000;
+    let registration = Registration::new(&settings).unwrap();
+    // A purge that has locked what follows the last row lets no system be inserted.
+    let mut root = server.root(&database).await;
+    root.execute("START TRANSACTION").await.unwrap();
+    root.execute("SELECT * FROM systems FOR UPDATE")
+        .await
+        .unwrap();
+    let progress = Arc::new(Progress::default());
+    let task = {
+        let progress = Arc::clone(&progress);
+        tokio::spawn(async move { registration.announce(b"{}", &progress).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(progress.abandon(), Written::Perhaps);
+    let failure = task.await.unwrap().unwrap_err();
+    assert!(matches!(failure.error, Error::Abandoned), "{failure}");
+    root.execute("COMMIT").await.unwrap();
     nothing_stored(server, &database).await;
 }
 

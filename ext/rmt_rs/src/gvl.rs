@@ -4,8 +4,9 @@
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use magnus::Ruby;
 use rb_sys::rb_thread_call_without_gvl2;
 
 /// Runs `work` with the lock released, so that other Ruby threads go on, and takes it again.
@@ -18,7 +19,7 @@ use rb_sys::rb_thread_call_without_gvl2;
 /// `None`: an interruption was pending already, or `work` panicked; it did not return a value.
 ///
 /// `work` is `Send`, so no Ruby value can slip into it.
-pub fn without_gvl<R, W, K>(work: W, wake: K) -> Option<R>
+pub fn without_gvl<R, W, K>(_holds_the_lock: &Ruby, work: W, wake: K) -> Option<R>
 where
     R: Send,
     W: FnOnce() -> R + Send,
@@ -32,8 +33,7 @@ where
     let wake_data = ptr::from_ref(&wake).cast_mut().cast::<c_void>();
     // SAFETY: `call` and `wake` outlive this call, which returns only after `run` has; Ruby calls
     // `run::<R, W>` with `data` at most once and `interrupt::<K>` with `wake_data` only meanwhile.
-    // Neither lets a panic out, and this function is reached from Ruby methods only, so the lock
-    // is held.
+    // Neither lets a panic out. A `Ruby` exists only where the lock is held.
     unsafe {
         rb_thread_call_without_gvl2(Some(run::<R, W>), data, Some(interrupt::<K>), wake_data);
     }
@@ -79,8 +79,31 @@ pub fn count_forks() -> Result<(), i32> {
     }
 }
 
-/// What `pointer` points to. Only leaked boxes are ever stored in such a pointer.
-pub fn leaked<T>(pointer: &std::sync::atomic::AtomicPtr<T>) -> Option<&'static T> {
-    // SAFETY: null, or a box that was leaked and is never freed or changed.
-    unsafe { pointer.load(Ordering::Acquire).as_ref() }
+/// A value of this process that is never freed: threads may use it until the process ends. Replaced,
+/// the old one is leaked.
+pub struct Leaked<T>(AtomicPtr<T>);
+
+impl<T: Send + Sync> Leaked<T> {
+    /// Without a value.
+    pub const fn empty() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// The value, if there is one.
+    pub fn get(&self) -> Option<&'static T> {
+        // SAFETY: null, or a box that `set` has leaked: it is never freed, and shared from then on.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Makes `value` the value.
+    pub fn set(&self, value: T) -> &'static T {
+        let value = Box::leak(Box::new(value));
+        self.0.store(value, Ordering::Release);
+        value
+    }
+
+    /// Forgets the value.
+    pub fn clear(&self) {
+        self.0.store(ptr::null_mut(), Ordering::Release);
+    }
 }

@@ -38,10 +38,19 @@ fn configure(ruby: &Ruby, configuration: String) -> Result<(), Error> {
     guarded(ruby, || runtime::configure(ruby, configuration.as_bytes()))
 }
 
+/// `RmtRs::Native.reach`: opens a connection if none is open, within the configured time.
+fn reach(ruby: &Ruby) -> Result<(), Error> {
+    guarded(ruby, || {
+        runtime::run(ruby, |registration, _| async move {
+            registration.store().session().await.map(drop)
+        })
+    })
+}
+
 /// `RmtRs::Native.shut_down`: closes this process's database connections.
 fn shut_down(ruby: &Ruby) -> Result<(), Error> {
     guarded(ruby, || {
-        runtime::shut_down();
+        runtime::shut_down(ruby);
         Ok(())
     })
 }
@@ -85,6 +94,8 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     let native = ruby.define_module("RmtRs")?.define_module("Native")?;
     native.define_module_function("configure", function!(configure, 1))?;
     native.define_module_function("announce", function!(announce, 1))?;
+    native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
+    native.define_module_function("reach", function!(reach, 0))?;
     native.define_module_function("shut_down", function!(shut_down, 0))?;
     #[cfg(feature = "faults")]
     {

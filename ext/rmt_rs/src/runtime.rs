@@ -6,16 +6,16 @@
 //! with that lock held, so a child never finds them half-changed.
 
 use std::future::Future;
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use magnus::{Error as RubyError, Ruby};
 use registration::{DatabaseConfig, Error, Failure, Progress, Registration, Written};
 use serde::Deserialize;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::gvl::Leaked;
 use crate::slot::{Slot, Waited};
 use crate::{errors, gvl};
 
@@ -31,14 +31,16 @@ pub struct Config {
 }
 
 static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
-static CURRENT: AtomicPtr<Instance> = AtomicPtr::new(ptr::null_mut());
+static CURRENT: Leaked<Process> = Leaked::empty();
 
 /// How long an orderly goodbye to the database may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// The runtime and pool of one process. Never freed: threads may wait on it until the process ends.
-struct Instance {
-    runtime: Runtime,
+/// The runtime and pool of one process.
+struct Process {
+    handle: Handle,
+    /// Taken when it is shut down.
+    runtime: Mutex<Option<Runtime>>,
     registration: Registration,
     deadline: Duration,
     generation: u64,
@@ -49,7 +51,7 @@ pub fn configure(ruby: &Ruby, json: &[u8]) -> Result<(), RubyError> {
     let config = serde_json::from_slice(json)
         .map_err(|e| errors::internal(ruby, &format!("configuration: {e}"), Written::No))?;
     *CONFIG.lock().unwrap_or_else(PoisonError::into_inner) = Some(config);
-    CURRENT.store(ptr::null_mut(), Ordering::Release);
+    CURRENT.clear();
     Ok(())
 }
 
@@ -70,12 +72,12 @@ where
     let (slot, sender) = Slot::new();
     let task = operation(instance.registration.clone(), Arc::clone(&progress));
     instance
-        .runtime
+        .handle
         .spawn(async move { sender.send(task.await) });
 
     let deadline = Instant::now() + instance.deadline;
     loop {
-        match gvl::without_gvl(|| slot.wait(deadline), || slot.wake()) {
+        match gvl::without_gvl(ruby, || slot.wait(deadline), || slot.wake()) {
             Some(Waited::Here(Ok(value))) => return Ok(value),
             Some(Waited::Here(Err(failure))) => return Err(errors::exception(ruby, &failure)),
             Some(Waited::Never) => {
@@ -100,21 +102,30 @@ where
     }
 }
 
-/// Says goodbye to the database, if this process ever met it.
-pub fn shut_down() {
+/// Says goodbye to the database, if this process ever met it, and ends the runtime.
+pub fn shut_down(ruby: &Ruby) {
     let Some(instance) = current() else { return };
-    CURRENT.store(ptr::null_mut(), Ordering::Release);
+    CURRENT.clear();
     let (slot, sender) = Slot::new();
     let store = instance.registration.store().clone();
-    instance.runtime.spawn(async move {
+    instance.handle.spawn(async move {
         store.close().await;
         sender.send(());
     });
-    gvl::without_gvl(|| slot.wait(Instant::now() + FAREWELL), || slot.wake());
+    let deadline = Instant::now() + FAREWELL;
+    gvl::without_gvl(ruby, || slot.wait(deadline), || slot.wake());
+    let runtime = instance
+        .runtime
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(runtime) = runtime {
+        runtime.shutdown_background();
+    }
 }
 
 /// This process's instance, made if there is none yet.
-fn instance() -> Result<&'static Instance, Failure> {
+fn instance() -> Result<&'static Process, Failure> {
     if let Some(instance) = current() {
         return Ok(instance);
     }
@@ -122,18 +133,21 @@ fn instance() -> Result<&'static Instance, Failure> {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let config =
-        config.ok_or_else(|| Failure::unwritten(Error::Internal("not configured".to_owned())))?;
-    let instance = Box::leak(Box::new(Instance::new(&config)?));
-    CURRENT.store(instance, Ordering::Release);
-    Ok(instance)
+    let internal = |what: &str| Failure::unwritten(Error::Internal(what.to_owned()));
+    let config = config.ok_or_else(|| internal("not configured"))?;
+    // tokio panics when it gets no thread; nothing was written then.
+    let instance = catch_unwind(AssertUnwindSafe(|| Process::new(&config)))
+        .unwrap_or_else(|_| Err(internal("no runtime")))?;
+    Ok(CURRENT.set(instance))
 }
 
-fn current() -> Option<&'static Instance> {
-    gvl::leaked(&CURRENT).filter(|instance| instance.generation == gvl::generation())
+fn current() -> Option<&'static Process> {
+    CURRENT
+        .get()
+        .filter(|instance| instance.generation == gvl::generation())
 }
 
-impl Instance {
+impl Process {
     fn new(config: &Config) -> Result<Self, Failure> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(config.threads)
@@ -142,7 +156,8 @@ impl Instance {
             .build()
             .map_err(|e| Failure::unwritten(Error::Internal(format!("no runtime: {e}"))))?;
         Ok(Self {
-            runtime,
+            handle: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
             registration: Registration::new(&config.database)?,
             deadline: Duration::from_millis(config.deadline_ms),
             generation: gvl::generation(),

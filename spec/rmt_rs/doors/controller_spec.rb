@@ -71,7 +71,8 @@ RSpec.describe 'The controller door' do
     end
 
     it "logs RMT's line, and the time the database took" do
-      announce({ hostname: 'logged' })
+      secret = JSON.parse(announce({ hostname: 'logged', system_profiles: { pci: { identifier: 'i' } } }).body)['password']
+      expect(log).not_to include(secret)
       expect(log).to match(/INFO -- : System 'logged' announced$/)
       expect(log.lines.grep(/Completed 201/)).to all(match(/ActiveRecord: \d+\.\d+ms/))
     end
@@ -98,7 +99,7 @@ RSpec.describe 'The controller door' do
       'an array as hostname that is too long' => [{ hostname: ['x' * 300] }, 'A parameter cannot be stored']
     }.each do |what, (body, message)|
       it "refuses #{what} and stores nothing" do
-        expect(announce({ hwinfo: { secret: 'hush' } }.merge(body))).to be_refused_with(422, message)
+        expect(announce(body)).to be_refused_with(422, message)
         expect(rows('SELECT 1 FROM systems UNION ALL SELECT 1 FROM profiles')).to be_empty
       end
     end
@@ -163,6 +164,16 @@ RSpec.describe 'The controller door' do
       expect(announce({ hostname: 'a' }).code).to eq('201')
       expect(rows('SELECT pubcloud_reg_code AS code FROM systems').first['code']).to eq('set by a callback')
       expect(log).to match(%r{left to Ruby: announce \(System has a callback in .*/adds_callback.rb:\d+\)$})
+    end
+  end
+
+  describe 'next to code whose place is not known, and callbacks on other models' do
+    host 'door_unknown_validator', env: engines('adds_validator')
+
+    it 'leaves announce to Ruby, and says why at boot' do
+      expect(announce({ hostname: 'a' }).code).to eq('201')
+      reasons = %r{\(System has a callback in an unknown place; Profile has a callback in .*/adds_validator.rb:\d+\)}
+      expect(log).to match(/left to Ruby: announce #{reasons}$/)
     end
   end
 
@@ -241,6 +252,7 @@ RSpec.describe 'The controller door' do
     host 'door_refused', env: { 'RMT_RS_PASSWORD' => 'wr0ng-s3cret' }
 
     it 'has Ruby answer, and logs no secret' do
+      expect(log).not_to include('off, Ruby answers everything')
       expect(announce({ hostname: 'saved' }).code).to eq('201')
       expect(rows('SELECT hostname FROM systems').map { |row| row['hostname'] }).to eq(['saved'])
       expect(log).to match(/WARN -- : rmt_rs: announce left to Ruby: no database connection: .*Access denied/)
@@ -252,6 +264,7 @@ RSpec.describe 'The controller door' do
   describe 'when the database fails' do
     before(:context) { @mariadb = PrivateMariadb.new(File.join(Host::PROJECT, 'tmp/mariadb-failing')).start }
     after(:context) { @mariadb&.stop }
+    before { @mariadb.start }
 
     host 'door_failing'
 
@@ -309,6 +322,20 @@ RSpec.describe 'The controller door' do
       recovers
     ensure
       Process.kill(:CONT, @mariadb.pid)
+    end
+
+    it 'boots and answers 503 while it is frozen, and recovers' do
+      Process.kill(:STOP, @mariadb.pid)
+      host = Host.new(database_url: @database.url, door: 'controller').start
+      running = @host
+      @host = host
+      2.times { expect(quickly { announce({ hostname: 'frozen' }) }).to be_refused_with(503, unavailable) }
+      Process.kill(:CONT, @mariadb.pid)
+      recovers
+    ensure
+      Process.kill(:CONT, @mariadb.pid)
+      @host = running
+      host&.stop
     end
 
     it 'answers 503 while it is read-only, and recovers' do

@@ -46,7 +46,7 @@ pub struct DatabaseConfig {
     /// Milliseconds to wait for a connection of the pool to be free.
     #[serde(default = "default_pool_timeout")]
     pub pool_timeout_ms: u64,
-    /// Milliseconds after which a statement that has no answer is given up, with its connection.
+    /// Milliseconds after which the statements of an attempt are given up, with their connection.
     #[serde(default = "default_statement_timeout")]
     pub statement_timeout_ms: u64,
 }
@@ -90,7 +90,7 @@ fn default_pool_timeout() -> u64 {
 }
 
 fn default_statement_timeout() -> u64 {
-    30_000
+    4_000
 }
 
 /// Text that is never printed.
@@ -130,10 +130,10 @@ pub struct Tls {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TlsMode {
-    /// Never encrypted; the default, as with the MariaDB client library.
-    #[default]
+    /// Never encrypted.
     Disabled,
-    /// Encrypted when the server can.
+    /// Encrypted when the server can; the default, as of the younger client libraries.
+    #[default]
     Preferred,
     /// Encrypted or not at all; nothing is checked.
     Required,

@@ -7,8 +7,10 @@ use sqlx::mysql::MySqlDatabaseError;
 pub(crate) enum Fault {
     /// The server rolled the transaction back, or waited too long for a lock: do it again.
     Rollback,
-    /// The value of this column does not fit or cannot be stored.
+    /// A value does not fit or cannot be stored; the text is for the client.
     Value(String),
+    /// The statement is longer than the server reads; it has hung up.
+    TooLong,
     /// This connection (or this server) does not take writes.
     ReadOnly,
     /// The server answered that it cannot: full, shutting down, out of memory …
@@ -23,42 +25,45 @@ pub(crate) enum Fault {
 
 /// Sorts `error` by its number (contract and MariaDB's error list).
 pub(crate) fn classify(error: &sqlx::Error) -> Fault {
-    let Some(database) = error
-        .as_database_error()
-        .and_then(|e| e.try_downcast_ref::<MySqlDatabaseError>())
-    else {
-        return Fault::Lost;
+    let database = match error {
+        sqlx::Error::Database(database) => database.try_downcast_ref::<MySqlDatabaseError>(),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => return Fault::Lost,
+        // A row or a value that is not what the statement's author expected.
+        _ => return Fault::Schema,
+    };
+    let Some(database) = database else {
+        return Fault::Schema;
     };
     match database.number() {
-        1205 | 1213 | 3572 => Fault::Rollback,
+        1020 | 1205 | 1213 | 3572 => Fault::Rollback,
         1264 | 1267 | 1292 | 1300 | 1366 | 1406 | 3140 | 3141 | 3988 | 4025 => {
             Fault::Value(complaint(database.number(), database.message()))
         }
+        1153 => Fault::TooLong,
         1290 | 1792 | 1836 | 1047 => Fault::ReadOnly,
         1062 | 1451 | 1452 => Fault::Race,
-        1044 | 1045 | 1049 | 1054 | 1142 | 1143 | 1146 | 1364 | 1048 => Fault::Schema,
-        // The server ended this connection: the statement was rolled back or never began.
-        1053 | 1317 | 1927 | 1969 | 4031 => Fault::Lost,
+        1044 | 1045 | 1048 | 1049 | 1054 | 1142 | 1143 | 1146 | 1364 => Fault::Schema,
+        // The server is ending, or has ended this connection.
+        1053 | 1927 | 4031 => Fault::Lost,
         _ => Fault::Server,
     }
 }
 
 /// `error` for a log. The values in a message of the server can be secret (a duplicate key is
-/// printed whole, and systems have login and password in one), so those are left out.
+/// printed whole, and systems have login and password in one), so only messages that are known to
+/// hold none are printed.
 pub(crate) fn describe(error: &sqlx::Error) -> String {
-    match error
-        .as_database_error()
-        .map(|e| e.downcast_ref::<MySqlDatabaseError>())
-    {
+    match error.as_database_error() {
         None => error.to_string(),
-        Some(database) => match classify(error) {
-            Fault::Race | Fault::Value(_) => format!("database error {}", database.number()),
-            _ => format!(
-                "database error {}: {}",
-                database.number(),
-                database.message()
-            ),
-        },
+        Some(database) => {
+            let number = database.downcast_ref::<MySqlDatabaseError>().number();
+            match classify(error) {
+                Fault::ReadOnly | Fault::Schema | Fault::Rollback => {
+                    format!("database error {number}: {}", database.message())
+                }
+                _ => format!("database error {number}"),
+            }
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, PoolError, RecycleError, RecycleResult, TimeoutType};
-use deadpool::{Runtime, Status};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, MySqlConnection, Row};
 
@@ -65,11 +65,6 @@ impl Store {
             )),
             Err(error) => Err(Failure::unwritten(self.refusal(error))),
         }
-    }
-
-    /// Connections open, free and waited for.
-    pub fn status(&self) -> Status {
-        self.pool.status()
     }
 
     /// Says goodbye to the server on every idle connection and lets nobody in any more.

@@ -17,6 +17,13 @@ pub struct NewProfile {
     pub data: Option<String>,
 }
 
+impl NewProfile {
+    /// Bytes of what tells it from others.
+    pub(super) fn identity_length(&self) -> usize {
+        self.profile_type.len() + self.identifier.len()
+    }
+}
+
 impl Session {
     /// The ids of those `profiles` that are stored already, at their positions.
     ///
@@ -84,7 +91,7 @@ impl Session {
         let Some(data) = &profile.data else {
             return Err(invalid("Data can't be blank"));
         };
-        self.check_length(data.len())?;
+        self.check_length(profile.identity_length() + data.len())?;
         // On a duplicate the row's own id becomes the "last inserted" one: the loser of a race
         // waits for the winner's commit and links what the winner stored.
         let result = sqlx::query(

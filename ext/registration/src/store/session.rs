@@ -76,18 +76,18 @@ impl Session {
         &mut self.connection.wire
     }
 
-    /// Refuses values which the server would not only refuse but hang up on.
+    /// Refuses a statement whose values have `length` bytes together when the server would not only
+    /// refuse it but hang up.
     ///
     /// # Errors
     /// [`Error::BadInput`].
     pub(super) fn check_length(&self, length: usize) -> Result<(), Failure> {
-        // What a statement has besides one value.
+        // What a statement has besides its values.
         const REST: usize = 4096;
         if length + REST <= self.connection.longest_packet {
             return Ok(());
         }
-        let what = "The request is too large to be stored";
-        Err(Failure::unwritten(Error::BadInput(what.to_owned())))
+        Err(Failure::unwritten(too_long()))
     }
 
     /// To be called before the first statement that writes.
@@ -97,7 +97,7 @@ impl Session {
         Ok(())
     }
 
-    /// Bounds the time of `statements`, which use this session.
+    /// Bounds the time of `statements`, all of one attempt, which use this session.
     pub(super) async fn bounded<T>(
         limit: Duration,
         statements: impl Future<Output = Result<T, Interruption>>,
@@ -155,6 +155,10 @@ impl Session {
                 let error = self.give_up(Interruption::Database(error));
                 return (Recovery::Again, Failure::unwritten(error));
             }
+            Fault::TooLong => {
+                self.discard();
+                return (Recovery::None, Failure::unwritten(too_long()));
+            }
             Fault::Value(complaint) => (Recovery::None, Error::BadInput(complaint)),
             Fault::Rollback | Fault::Race => (Recovery::Again, Error::Unavailable(text)),
             Fault::Server => (Recovery::None, Error::Unavailable(text)),
@@ -199,4 +203,8 @@ impl Session {
     fn discard(self) {
         drop(Pooled::take(self.connection));
     }
+}
+
+fn too_long() -> Error {
+    Error::BadInput("The request is too large to be stored".to_owned())
 }

@@ -38,7 +38,9 @@ impl Session {
     ) -> Result<u64, Interruption> {
         let limit = self.statement_timeout();
         Self::bounded(limit, async {
-            self.check_length(system.system_information.len())?;
+            let hostname = system.hostname.as_deref().unwrap_or_default();
+            self.check_length(hostname.len() + system.system_information.len())?;
+            self.check_length(profiles.iter().map(NewProfile::identity_length).sum())?;
             if profiles.is_empty() {
                 self.begin_write(progress)?;
                 return self.insert_system_row(system).await;

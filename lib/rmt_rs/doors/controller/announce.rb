@@ -16,8 +16,6 @@ module RmtRs
         def announce_system
           return super unless RmtRs.takes?(:announce)
 
-          # Asks the database, the first time: before anything is written.
-          RmtRs.system_defaults
           begin
             announced = in_rust { RmtRs.announce(announce_parameters) }
           rescue RmtRs::Error => e
@@ -29,7 +27,7 @@ module RmtRs
 
         private
 
-        def action_operation
+        def door_operation
           :announce
         end
 
@@ -44,15 +42,13 @@ module RmtRs
         def announce_failed(error, &)
           case error
           when BadInput
-            RmtRs.count(:announce, :refused)
-            logger.info("rmt_rs: announce refused: #{error.message}")
-            render_rmt_error(error.message, 422)
+            refuse(error.message, 422)
           when Invalid
             RmtRs.count(:announce, :refused)
             # As the model would: Rails answers 422 in a shape of its own.
             raise ActiveRecord::RecordInvalid
           else
-            broke(:announce, error, &)
+            broke(error, &)
           end
         end
 
