@@ -86,6 +86,8 @@ fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
         ("profile_type", "The type of a profile"),
         ("identifier", "The identifier of a profile"),
         ("data", "The data of a profile"),
+        ("system_token", "System-Token"),
+        ("online_at_hours", "online_at"),
     ]
     .into_iter()
 }

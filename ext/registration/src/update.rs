@@ -1,0 +1,213 @@
+//! `PUT /connect/systems`: the daily keepalive, and what a system sends when it registers again
+//! (contract, "update"; RMT: `Api::Connect::V3::Systems::SystemsController#update`).
+
+use serde_json::{Map, Value};
+use time::{Date, Month};
+
+use crate::authenticate::{Authenticated, merged};
+use crate::error::{Error, Failure};
+use crate::log::LogLine;
+use crate::params::{Column, blank, blank_text, cast_text, parse, take_permitted};
+use crate::profiles::SentProfiles;
+use crate::source::{uuid, whole_seconds};
+use crate::store::{Interruption, Session, SystemChanges, SystemRow, SystemUpdate, UptimeDay};
+use crate::work::Work;
+use crate::{Progress, Registration};
+
+/// What came of a keepalive. The answer (204) has no body.
+#[derive(Debug, Clone)]
+pub struct Updated {
+    /// As it stands in the database now.
+    pub system: SystemRow,
+    /// The system's new token, for `System-Token`; `None` when the client sent none or tokens are
+    /// disabled.
+    pub system_token: Option<String>,
+    /// Some profile could not be used; the client is to forget which ones it has sent
+    /// (`X-System-Profiles-Action: clear-cache`).
+    pub clear_profile_cache: bool,
+    /// What RMT logs about it.
+    pub log: Vec<LogLine>,
+}
+
+impl Registration {
+    /// Stores what an `authenticated` system says of itself. `params` is a JSON object with the
+    /// request's parameters as Rails parsed them; `hostname`, `hwinfo`, `online_at` and
+    /// `system_profiles` are looked at. The token is rotated when the client sent one.
+    ///
+    /// One transaction. Where RMT crashes because a parameter is missing or of the wrong type,
+    /// the rest is stored.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a day that is no date and for blank hours or profile data,
+    /// [`Error::Rmt`] (401) when the system has been deleted since it was authenticated,
+    /// [`Error::Declined`] and [`Error::BadInput`], and those that any operation has.
+    pub async fn update(
+        &self,
+        authenticated: &Authenticated,
+        params: &[u8],
+        progress: &Progress,
+    ) -> Result<Updated, Failure> {
+        let mut params = parse(params)?;
+        let hostname = cast_text(params.get("hostname"), Column::String)?;
+        let hwinfo = take_permitted(&mut params, "hwinfo");
+        let profiles = SentProfiles::among(take_permitted(&mut params, "system_profiles"))?;
+        let mut uptimes = Uptimes::among(params.get("online_at"))?;
+        let system_token = match authenticated.token_echo {
+            Some(_) => Some(uuid(&*self.entropy)?),
+            None => None,
+        };
+
+        let now = self.clock.now();
+        let mut system = authenticated.system.clone();
+        let mut changes = changes(&system, hostname, hwinfo);
+        changes.system_token.clone_from(&system_token);
+        changes.updated_at = Some(whole_seconds(now)).filter(|_| changes.any_value());
+        changes.apply(&mut system);
+
+        let invalid = profiles.invalid;
+        let keepalive = Keepalive {
+            update: SystemUpdate {
+                system: &authenticated.system,
+                changes,
+                uptimes: uptimes.days,
+                profiles,
+                now,
+            },
+            progress,
+        };
+        let unknown = self.carry_out(&keepalive).await?;
+
+        let host = system.hostname.as_deref().unwrap_or_default();
+        let line = format!("Updated system information for host '{host}'");
+        uptimes.log.push(LogLine::info(line));
+        Ok(Updated {
+            system,
+            system_token,
+            clear_profile_cache: invalid || unknown,
+            log: uptimes.log,
+        })
+    }
+}
+
+/// The columns that a keepalive changes. A host name that is not sent is forgotten, hardware
+/// information is merged into what is known.
+fn changes(
+    system: &SystemRow,
+    hostname: Option<String>,
+    hwinfo: Option<Map<String, Value>>,
+) -> SystemChanges {
+    SystemChanges {
+        system_information: hwinfo
+            .and_then(|hwinfo| merged(system.system_information.as_deref(), hwinfo)),
+        hostname: Some(hostname).filter(|hostname| *hostname != system.hostname),
+        reset_scc: true,
+        ..SystemChanges::default()
+    }
+}
+
+struct Keepalive<'a> {
+    update: SystemUpdate<'a>,
+    progress: &'a Progress,
+}
+
+impl Work for Keepalive<'_> {
+    type Output = bool;
+
+    async fn run(&self, session: &mut Session) -> Result<bool, Interruption> {
+        session.update_system(&self.update, self.progress).await
+    }
+
+    /// Done again, it writes the same once more.
+    async fn look(&self, _: &mut Session) -> Result<Option<bool>, Interruption> {
+        Ok(None)
+    }
+}
+
+/// The days in `online_at`.
+#[derive(Debug, Default, PartialEq)]
+struct Uptimes {
+    days: Vec<UptimeDay>,
+    log: Vec<LogLine>,
+}
+
+impl Uptimes {
+    /// Each is `day:hours`; what has more or fewer parts is only logged, and so is what is no text.
+    fn among(sent: Option<&Value>) -> Result<Self, Failure> {
+        let mut uptimes = Self::default();
+        match sent {
+            value if blank(value) => {}
+            Some(Value::Array(elements)) => {
+                for element in elements {
+                    uptimes.add(element)?;
+                }
+            }
+            // RMT walks through the pairs of an object and complains about each one's key.
+            Some(Value::Object(pairs)) => pairs.keys().for_each(|key| uptimes.complain(key)),
+            Some(Value::String(text)) => uptimes.complain(text),
+            Some(other) => uptimes.complain(&other.to_string()),
+            None => {}
+        }
+        Ok(uptimes)
+    }
+
+    fn add(&mut self, element: &Value) -> Result<(), Failure> {
+        let Value::String(text) = element else {
+            if !element.is_null() {
+                self.complain(&element.to_string());
+            }
+            return Ok(());
+        };
+        // Ruby's `split` leaves out empty parts at the end.
+        let mut parts = text.trim_end_matches(':').split(':');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(day), Some(hours), None) => {
+                if blank_text(hours) {
+                    let what = "Online at hours can't be blank";
+                    return Err(Failure::unwritten(Error::Invalid(what)));
+                }
+                self.days.push(UptimeDay {
+                    day: date(day)?,
+                    hours: hours.to_owned(),
+                });
+            }
+            _ => self.complain(text),
+        }
+        Ok(())
+    }
+
+    fn complain(&mut self, what: &str) {
+        let line = format!("Uptime data is malformed '{what}'");
+        self.log.push(LogLine::error(line));
+    }
+}
+
+/// A date as ActiveRecord casts it (`ActiveModel::Type::Date`). What is written otherwise than
+/// `YYYY-MM-DD` is read by Ruby's `Date._parse`, which knows dates in a hundred forms.
+fn date(text: &str) -> Result<String, Failure> {
+    let shape: String = (text.chars())
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    if shape != "0000-00-00" && shape.contains('0') {
+        let what = "a date that is not YYYY-MM-DD";
+        return Err(Failure::unwritten(Error::Declined(what)));
+    }
+    if is_date(text) {
+        return Ok(text.to_owned());
+    }
+    let what = "Online at day can't be blank";
+    Err(Failure::unwritten(Error::Invalid(what)))
+}
+
+fn is_date(text: &str) -> bool {
+    let mut numbers = text.split('-').map(|part| part.parse::<u16>().ok());
+    let (Some(Some(year)), Some(Some(month)), Some(Some(day))) =
+        (numbers.next(), numbers.next(), numbers.next())
+    else {
+        return false;
+    };
+    let (Ok(month), Ok(day)) = (u8::try_from(month), u8::try_from(day)) else {
+        return false;
+    };
+    Month::try_from(month)
+        .is_ok_and(|month| Date::from_calendar_date(i32::from(year), month, day).is_ok())
+}
