@@ -35,19 +35,22 @@ struct Wanted {
     profiles: Vec<NewProfile>,
     /// Their ids, at the same positions.
     known: Vec<Option<u64>>,
-    /// The ids of those it has.
-    linked: Vec<u64>,
+    /// Those it has now: ids of the link and of the profile.
+    linked: Vec<(u64, u64)>,
     /// Some incomplete profile is not known.
     unknown: bool,
 }
 
 impl Wanted {
+    fn links_to(&self, profile: u64) -> bool {
+        self.linked.iter().any(|(_, linked)| *linked == profile)
+    }
+
     fn is_linked(&self) -> bool {
-        let wanted = |id| self.known.contains(&Some(id));
-        self.known
-            .iter()
-            .all(|id| id.is_some_and(|id| self.linked.contains(&id)))
-            && self.linked.iter().all(|id| wanted(*id))
+        let mut known = self.known.iter();
+        let mut linked = self.linked.iter();
+        known.all(|id| id.is_some_and(|id| self.links_to(id)))
+            && linked.all(|(_, id)| self.known.contains(&Some(*id)))
     }
 }
 
@@ -124,15 +127,15 @@ impl Session {
             return Ok(wanted);
         }
         let mut query = QueryBuilder::<MySql>::new(
-            "SELECT -1 AS position, profile_id AS id, '' AS profile_type FROM system_profiles \
-             WHERE system_id = ",
+            "SELECT -1 AS position, id AS link, profile_id AS id, '' AS profile_type \
+             FROM system_profiles WHERE system_id = ",
         );
         query.push_bind(system_id);
         for (position, profile) in all.iter().enumerate() {
             query
                 .push(" UNION ALL SELECT ")
                 .push(position)
-                .push(", id, profile_type FROM profiles WHERE profile_type = ")
+                .push(", 0, id, profile_type FROM profiles WHERE profile_type = ")
                 .push_bind(&profile.profile_type)
                 .push(" AND identifier = ")
                 .push_bind(&profile.identifier);
@@ -145,7 +148,7 @@ impl Session {
             let position: i64 = row.try_get_unchecked("position")?;
             let id: u64 = row.try_get_unchecked("id")?;
             match usize::try_from(position) {
-                Err(_) => wanted.linked.push(id),
+                Err(_) => wanted.linked.push((row.try_get_unchecked("link")?, id)),
                 Ok(at) if at < known.len() => {
                     known[at] = Some(id);
                     types.push(row.try_get_unchecked::<String, _>("profile_type")?);
@@ -210,21 +213,12 @@ impl Session {
             .ensure_profiles(&wanted.profiles, wanted.known, now)
             .await?;
         let stale: Vec<_> = (wanted.linked.iter())
-            .filter(|id| !ids.contains(id))
+            .filter(|(_, profile)| !ids.contains(profile))
+            .map(|(link, _)| *link)
             .collect();
-        if !stale.is_empty() {
-            let mut query =
-                QueryBuilder::<MySql>::new("DELETE FROM system_profiles WHERE system_id = ");
-            query.push_bind(system_id).push(" AND profile_id IN (");
-            let mut list = query.separated(", ");
-            for id in stale {
-                list.push_bind(id);
-            }
-            query.push(")");
-            query.build().execute(self.connection()).await?;
-        }
+        self.delete("system_profiles", &stale).await?;
         let missing: Vec<_> = (ids.into_iter())
-            .filter(|id| !wanted.linked.contains(id))
+            .filter(|id| !wanted.linked.iter().any(|(_, linked)| linked == id))
             .collect();
         if !missing.is_empty() {
             self.link_profiles(system_id, &missing, now).await?;
