@@ -61,7 +61,7 @@ impl Credentials {
     }
 
     /// zypper is not the program that registered the system, and says less about it.
-    fn from_zypper(&self) -> bool {
+    fn is_zypper(&self) -> bool {
         let name = self.user_agent.as_deref().and_then(|name| name.get(..4));
         name.is_some_and(|name| name.eq_ignore_ascii_case("zypp"))
     }
@@ -256,7 +256,7 @@ impl Authentication<'_> {
     fn changes(&self, row: &SystemRow) -> SystemChanges {
         let now = whole_seconds(self.now);
         let mut changes = SystemChanges::default();
-        if !self.credentials.from_zypper() {
+        if !self.credentials.is_zypper() {
             let agent = self.credentials.user_agent.clone();
             let agent = [(
                 "user_agent".to_owned(),
@@ -344,4 +344,139 @@ pub(crate) fn merged(
     information.extend(news);
     let text = to_json(&Value::Object(information));
     (Some(text.as_str()) != stored).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn credentials(token: TokenHeader) -> Credentials {
+        Credentials {
+            login: "l".to_owned(),
+            password: "p".to_owned(),
+            token,
+            user_agent: None,
+            tokens_enabled: true,
+            skip_on_duplicated: false,
+        }
+    }
+
+    fn sent(token: &str) -> Credentials {
+        credentials(TokenHeader::Present(Some(token.to_owned())))
+    }
+
+    fn candidate(id: u64, token: Option<&str>, alike: bool) -> Candidate {
+        let then = datetime!(2026-01-01 00:00);
+        let row = SystemRow {
+            id,
+            login: "l".to_owned(),
+            password: "p".to_owned(),
+            hostname: None,
+            registered_at: None,
+            last_seen_at: None,
+            created_at: then,
+            updated_at: then,
+            scc_registered_at: None,
+            scc_system_id: None,
+            system_token: token.map(str::to_owned),
+            system_information: None,
+            instance_data: None,
+            proxy_byos_mode: None,
+            pubcloud_reg_code: None,
+        };
+        Candidate { row, alike }
+    }
+
+    #[test]
+    fn the_token_chooses_among_systems() {
+        let some = [candidate(1, Some("a"), false), candidate(2, None, false)];
+        let take = |at, found| Choice::Take(at, found);
+        for (credentials, choice) in [
+            (
+                credentials(TokenHeader::Absent),
+                take(0, Found::WithoutToken),
+            ),
+            (sent("a"), take(0, Found::WithToken)),
+            (sent(" \t"), take(1, Found::WithToken)),
+            (
+                credentials(TokenHeader::Present(None)),
+                take(1, Found::WithToken),
+            ),
+            (sent("b"), Choice::Copy),
+        ] {
+            assert_eq!(choose(&some, &credentials).unwrap(), choice);
+        }
+        assert_eq!(choose(&some[..1], &sent("")).unwrap(), Choice::Copy);
+    }
+
+    #[test]
+    fn what_the_database_takes_for_the_same_token_is_refused() {
+        let alike = [candidate(1, None, false), candidate(2, Some("a"), true)];
+        let failure = choose(&alike, &sent("A")).unwrap_err();
+        assert!(matches!(failure.error, Error::Invalid(_)));
+        let choice = choose(&alike, &sent("a")).unwrap();
+        assert_eq!(choice, Choice::Take(1, Found::WithToken));
+    }
+
+    #[test]
+    fn nobody_and_too_many() {
+        let skipping = Credentials {
+            skip_on_duplicated: true,
+            ..sent("b")
+        };
+        let two = [candidate(1, None, false), candidate(2, Some("b"), true)];
+        let choice = choose(&two, &skipping).unwrap();
+        assert_eq!(choice, Choice::Take(0, Found::Skipped));
+        let choice = choose(&two[1..], &skipping).unwrap();
+        assert_eq!(choice, Choice::Take(0, Found::WithToken));
+        let failure = choose(&[], &skipping).unwrap_err();
+        assert!(matches!(failure.error, Error::Rmt { status: 401, .. }));
+    }
+
+    #[test]
+    fn zypper_is_known_by_its_first_letters() {
+        for (name, zypper) in [
+            ("zypp", true),
+            ("ZYpp 17.31.31 (curl 8)", true),
+            ("zyp", false),
+            ("SUSEConnect zypp", false),
+            ("", false),
+            ("zyp\u{fc}", false),
+        ] {
+            let credentials = Credentials {
+                user_agent: Some(name.to_owned()),
+                ..sent("")
+            };
+            assert_eq!(credentials.is_zypper(), zypper, "{name}");
+        }
+        assert!(!sent("").is_zypper());
+    }
+
+    #[test]
+    fn merging_keeps_places_and_writes_nothing_twice() {
+        let agent = |text: &str| [("user_agent".to_owned(), json!(text))];
+        for (stored, expected) in [
+            (
+                Some(r#"{"b":1.0,"a":{}}"#),
+                r#"{"b":1.0,"a":{},"user_agent":"x"}"#,
+            ),
+            (
+                Some(r#"{"user_agent":null,"a":1}"#),
+                r#"{"user_agent":"x","a":1}"#,
+            ),
+            (None, r#"{"user_agent":"x"}"#),
+            (Some("null"), r#"{"user_agent":"x"}"#),
+            (Some("[]"), r#"{"user_agent":"x"}"#),
+            (Some("{"), r#"{"user_agent":"x"}"#),
+        ] {
+            let text = merged(stored, agent("x")).unwrap();
+            assert_eq!(text, expected);
+            assert_eq!(merged(Some(&text), agent("x")), None);
+        }
+        assert_eq!(merged(Some("{}"), []), None);
+        assert_eq!(merged(None, []).as_deref(), Some("{}"));
+    }
 }

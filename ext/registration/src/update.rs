@@ -211,3 +211,74 @@ fn is_date(text: &str) -> bool {
     Month::try_from(month)
         .is_ok_and(|month| Date::from_calendar_date(i32::from(year), month, day).is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn among(sent: Value) -> Result<Uptimes, Failure> {
+        Uptimes::among(Some(&sent))
+    }
+
+    #[test]
+    fn days_have_two_parts() {
+        let uptimes = among(json!([
+            "2026-06-01:1",
+            "2026-06-02:é::",
+            "a:b:c",
+            "a:",
+            "x",
+            "::"
+        ]));
+        let uptimes = uptimes.unwrap();
+        let day = |day: &str, hours: &str| UptimeDay {
+            day: day.to_owned(),
+            hours: hours.to_owned(),
+        };
+        assert_eq!(
+            uptimes.days,
+            [day("2026-06-01", "1"), day("2026-06-02", "é")]
+        );
+        assert_eq!(uptimes.log.len(), 4);
+    }
+
+    #[test]
+    fn what_is_no_list_is_only_logged() {
+        for (sent, lines) in [
+            (json!("2026-06-01:1"), 1),
+            (json!(5), 1),
+            (json!({"a": 1, "b": 2}), 2),
+            (json!([1, [2], {}]), 3),
+            (json!([null]), 0),
+            (json!([]), 0),
+            (json!(" "), 0),
+            (json!(null), 0),
+            (json!(false), 0),
+        ] {
+            let uptimes = among(sent.clone()).unwrap();
+            assert_eq!(
+                (uptimes.days.len(), uptimes.log.len()),
+                (0, lines),
+                "{sent}"
+            );
+        }
+        assert_eq!(Uptimes::among(None).unwrap(), Uptimes::default());
+    }
+
+    #[test]
+    fn what_is_no_day_is_invalid() {
+        for sent in ["2026-02-30:1", "2026-13-01:1", "x:y", ":1", "2026-01-05: "] {
+            let failure = among(json!([sent])).unwrap_err();
+            assert!(matches!(failure.error, Error::Invalid(_)), "{sent}");
+        }
+        for sent in ["2026-1-5:1", "20260105:1", " 2026-01-05:1", "1:2"] {
+            let failure = among(json!([sent])).unwrap_err();
+            assert!(matches!(failure.error, Error::Declined(_)), "{sent}");
+        }
+        for sent in ["0000-01-05:1", "2024-02-29:1", "9999-12-31:1"] {
+            assert_eq!(among(json!([sent])).unwrap().days.len(), 1);
+        }
+    }
+}
