@@ -100,6 +100,12 @@ pub struct Authenticated {
 }
 
 impl Authenticated {
+    /// Whether the client sent a token and tokens are enabled: an operation that changes the
+    /// system is to rotate it then.
+    pub fn knows_tokens(&self) -> bool {
+        self.token_echo.is_some()
+    }
+
     /// What RMT logs about it, backslashes included.
     pub fn log_line(&self) -> Option<LogLine> {
         let SystemRow { login, id, .. } = &self.system;

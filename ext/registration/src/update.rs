@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use time::{Date, Month};
 
-use crate::authenticate::{Authenticated, merged};
+use crate::authenticate::merged;
 use crate::error::{Error, Failure};
 use crate::log::LogLine;
 use crate::params::{Column, blank, blank_text, cast_text, parse, take_permitted};
@@ -14,13 +14,18 @@ use crate::store::{Interruption, Session, SystemChanges, SystemRow, SystemUpdate
 use crate::work::Work;
 use crate::{Progress, Registration};
 
+/// Clients send the days since they last did; so many more than a year has are no client of RMT.
+const MOST_DAYS: usize = 1_000;
+
+/// As long as the column is.
+const LONGEST_HOURS: usize = 24;
+
 /// What came of a keepalive. The answer (204) has no body.
 #[derive(Debug, Clone)]
 pub struct Updated {
     /// As it stands in the database now.
     pub system: SystemRow,
-    /// The system's new token, for `System-Token`; `None` when the client sent none or tokens are
-    /// disabled.
+    /// The system's new token, for `System-Token`; `None` when it was not to be rotated.
     pub system_token: Option<String>,
     /// Some profile could not be used; the client is to forget which ones it has sent
     /// (`X-System-Profiles-Action: clear-cache`).
@@ -30,9 +35,10 @@ pub struct Updated {
 }
 
 impl Registration {
-    /// Stores what an `authenticated` system says of itself. `params` is a JSON object with the
+    /// Stores what an authenticated `system` says of itself. `params` is a JSON object with the
     /// request's parameters as Rails parsed them; `hostname`, `hwinfo`, `online_at` and
-    /// `system_profiles` are looked at. The token is rotated when the client sent one.
+    /// `system_profiles` are looked at. `rotate_token` is for clients that sent `System-Token`,
+    /// see [`Authenticated::knows_tokens`](crate::Authenticated::knows_tokens).
     ///
     /// One transaction. Where RMT crashes because a parameter is missing or of the wrong type,
     /// the rest is stored.
@@ -43,7 +49,8 @@ impl Registration {
     /// [`Error::Declined`] and [`Error::BadInput`], and those that any operation has.
     pub async fn update(
         &self,
-        authenticated: &Authenticated,
+        system: &SystemRow,
+        rotate_token: bool,
         params: &[u8],
         progress: &Progress,
     ) -> Result<Updated, Failure> {
@@ -52,22 +59,22 @@ impl Registration {
         let hwinfo = take_permitted(&mut params, "hwinfo");
         let profiles = SentProfiles::among(take_permitted(&mut params, "system_profiles"))?;
         let mut uptimes = Uptimes::among(params.get("online_at"))?;
-        let system_token = match authenticated.token_echo {
-            Some(_) => Some(uuid(&*self.entropy)?),
-            None => None,
+        let system_token = match rotate_token {
+            true => Some(uuid(&*self.entropy)?),
+            false => None,
         };
 
         let now = self.clock.now();
-        let mut system = authenticated.system.clone();
-        let mut changes = changes(&system, hostname, hwinfo);
+        let mut changes = changes(system, hostname, hwinfo);
         changes.system_token.clone_from(&system_token);
         changes.updated_at = Some(whole_seconds(now)).filter(|_| changes.any_value());
-        changes.apply(&mut system);
+        let mut updated = system.clone();
+        changes.apply(&mut updated);
 
         let invalid = profiles.invalid;
         let keepalive = Keepalive {
             update: SystemUpdate {
-                system: &authenticated.system,
+                system,
                 changes,
                 uptimes: uptimes.days,
                 profiles,
@@ -77,11 +84,11 @@ impl Registration {
         };
         let unknown = self.carry_out(&keepalive).await?;
 
-        let host = system.hostname.as_deref().unwrap_or_default();
+        let host = updated.hostname.as_deref().unwrap_or_default();
         let line = format!("Updated system information for host '{host}'");
         uptimes.log.push(LogLine::info(line));
         Ok(Updated {
-            system,
+            system: updated,
             system_token,
             clear_profile_cache: invalid || unknown,
             log: uptimes.log,
@@ -147,6 +154,9 @@ impl Uptimes {
             Some(other) => uptimes.complain(&other.to_string()),
             None => {}
         }
+        if uptimes.days.len() > MOST_DAYS {
+            return Err(Failure::unwritten(Error::Declined("too many days")));
+        }
         Ok(uptimes)
     }
 
@@ -165,8 +175,13 @@ impl Uptimes {
                     let what = "Online at hours can't be blank";
                     return Err(Failure::unwritten(Error::Invalid(what)));
                 }
+                let day = date(day)?;
+                if hours.len() > LONGEST_HOURS {
+                    let what = "online_at is too long".to_owned();
+                    return Err(Failure::unwritten(Error::BadInput(what)));
+                }
                 self.days.push(UptimeDay {
-                    day: date(day)?,
+                    day,
                     hours: hours.to_owned(),
                 });
             }
@@ -198,18 +213,16 @@ fn date(text: &str) -> Result<String, Failure> {
     Err(Failure::unwritten(Error::Invalid(what)))
 }
 
+/// Whether `text`, which has the shape of a date if it has digits, is one.
 fn is_date(text: &str) -> bool {
-    let mut numbers = text.split('-').map(|part| part.parse::<u16>().ok());
-    let (Some(Some(year)), Some(Some(month)), Some(Some(day))) =
-        (numbers.next(), numbers.next(), numbers.next())
-    else {
+    let year = text.get(..4).map(str::parse);
+    let month = text.get(5..7).map(str::parse::<u8>);
+    let day = text.get(8..).map(str::parse);
+    let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day))) = (year, month, day) else {
         return false;
     };
-    let (Ok(month), Ok(day)) = (u8::try_from(month), u8::try_from(day)) else {
-        return false;
-    };
-    Month::try_from(month)
-        .is_ok_and(|month| Date::from_calendar_date(i32::from(year), month, day).is_ok())
+    let date = |month| Date::from_calendar_date(year, month, day);
+    Month::try_from(month).is_ok_and(|month| date(month).is_ok())
 }
 
 #[cfg(test)]

@@ -68,7 +68,8 @@ async fn update(
 ) -> Result<Updated, Failure> {
     registration
         .update(
-            authenticated,
+            &authenticated.system,
+            authenticated.knows_tokens(),
             params.to_string().as_bytes(),
             &Progress::default(),
         )
@@ -188,6 +189,7 @@ async fn systems_against_a_database() {
     broken_hardware_information_is_repaired(&server).await;
     what_cannot_be_stored_is_refused(&server).await;
     others_columns_are_left_alone(&server).await;
+    systems_may_vanish_meanwhile(&server).await;
     one_token_makes_one_copy(&server).await;
     a_keepalive_stores_what_was_sent(&server).await;
     a_keepalive_replaces_profiles(&server).await;
@@ -684,6 +686,45 @@ async fn others_columns_are_left_alone(server: &Server) {
             .await,
         "5 i renamed r"
     );
+}
+
+async fn systems_may_vanish_meanwhile(server: &Arc<Server>) {
+    let place = Place::new(server, "vanishing").await;
+    let registration = registration(server, &place.name);
+    let churn = {
+        let (server, name) = (Arc::clone(server), place.name.clone());
+        tokio::spawn(async move {
+            let mut root = server.root(&name).await;
+            for id in 1.. {
+                let statements = format!(
+                    "DELETE FROM activations; DELETE FROM systems; INSERT INTO systems SET id = {id}, login = 'SCC_a', \
+                     password = 'p', system_token = IF({id} % 2, 'one', NULL), created_at = NOW(), updated_at = NOW()"
+                );
+                let _ = sqlx::raw_sql(AssertSqlSafe(statements))
+                    .execute(&mut root)
+                    .await;
+            }
+        })
+    };
+    let mut found = 0;
+    for n in 0..300 {
+        let credentials = if n % 2 == 0 {
+            client("one")
+        } else {
+            client("")
+        };
+        match authenticate(&registration, &credentials).await {
+            Ok(_) => found += 1,
+            Err(failure) => {
+                assert!(
+                    matches!(failure.error, Error::Rmt { status: 401, .. }),
+                    "{failure}"
+                );
+            }
+        }
+    }
+    churn.abort();
+    assert!(found > 0);
 }
 
 async fn one_token_makes_one_copy(server: &Server) {
@@ -1284,7 +1325,7 @@ async fn what_was_abandoned_is_not_written(server: &Server) {
     let authenticated = authenticate(&registration, &client("one")).await.unwrap();
     let before = place.systems().await;
     let failure = registration
-        .update(&authenticated, b"{}", &progress)
+        .update(&authenticated.system, true, b"{}", &progress)
         .await
         .unwrap_err();
     assert!(matches!(failure.error, Error::Abandoned), "{failure}");

@@ -87,7 +87,6 @@ fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
         ("identifier", "The identifier of a profile"),
         ("data", "The data of a profile"),
         ("system_token", "System-Token"),
-        ("online_at_hours", "online_at"),
     ]
     .into_iter()
 }

@@ -125,7 +125,8 @@ impl Session {
         changes: &SystemChanges,
     ) -> Result<bool, Interruption> {
         let text = changes.system_information.as_deref();
-        self.check_length(text.map_or(0, str::len))?;
+        let hostname = changes.hostname.as_ref().and_then(Option::as_deref);
+        self.check_length(text.map_or(0, str::len) + hostname.map_or(0, str::len))?;
         let mut query = QueryBuilder::<MySql>::new("UPDATE systems SET ");
         let mut columns = query.separated(", ");
         if let Some(hostname) = &changes.hostname {

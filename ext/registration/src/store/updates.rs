@@ -103,15 +103,15 @@ impl Session {
         change: bool,
     ) -> Result<(), Interruption> {
         let id = update.system.id;
-        let there = match change {
-            true => self.change_system(id, &update.changes).await?,
-            false => self.lock_system(id).await?,
-        };
-        if there {
-            Ok(())
+        let there = if change {
+            self.change_system(id, &update.changes).await?
         } else {
-            Err(Failure::invalid_credentials().into())
+            self.lock_system(id).await?
+        };
+        if !there {
+            return Err(Failure::invalid_credentials().into());
         }
+        Ok(())
     }
 
     /// What is stored of `sent`, and what the system is linked to now. Nothing is locked, as for an
@@ -126,6 +126,10 @@ impl Session {
         if all.is_empty() {
             return Ok(wanted);
         }
+        let lengths = all
+            .iter()
+            .map(|it| it.profile_type.len() + it.identifier.len());
+        self.check_length(lengths.sum())?;
         let mut query = QueryBuilder::<MySql>::new(
             "SELECT -1 AS position, id AS link, profile_id AS id, '' AS profile_type \
              FROM system_profiles WHERE system_id = ",
