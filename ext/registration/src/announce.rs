@@ -55,8 +55,10 @@ impl Registration {
     /// the row is looked for under its login before it is.
     ///
     /// # Errors
-    /// [`Error::Declined`], [`Error::BadInput`], [`Error::Invalid`], [`Error::Abandoned`],
-    /// [`Error::Refused`], [`Error::Unavailable`] and [`Error::Internal`], see there.
+    /// [`Declined`](crate::Error::Declined), [`BadInput`](crate::Error::BadInput),
+    /// [`Invalid`](crate::Error::Invalid), [`Abandoned`](crate::Error::Abandoned),
+    /// [`Refused`](crate::Error::Refused), [`Unavailable`](crate::Error::Unavailable) and
+    /// [`Internal`](crate::Error::Internal), see there.
     pub async fn announce(&self, params: &[u8], progress: &Progress) -> Result<Announced, Failure> {
         let mut params = parse(params)?;
         let hostname = cast_text(params.get("hostname"), Column::String)?;
