@@ -26,6 +26,20 @@ module RmtRs
   # The request carries what cannot be stored; the message is for the client. RMT crashes there.
   class BadInput < Error; end
 
+  # What RMT itself answers with, in its own shape; the message is for the client.
+  class RmtError < Error
+    # @return [Integer] HTTP status
+    attr_reader :status
+
+    # @param message [String]
+    # @param written [Boolean] whether the database may hold a part of the request
+    # @param status [Integer] HTTP status
+    def initialize(message = nil, written = false, status = 422) # rubocop:disable Style/OptionalBooleanParameter
+      super(message, written)
+      @status = status
+    end
+  end
+
   # A model's validation would fail. RMT lets Rails answer that.
   class Invalid < Error; end
 

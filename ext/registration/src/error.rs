@@ -20,6 +20,15 @@ pub enum Error {
     /// The request asks for something that cannot be stored; the text is for the client (422).
     #[error("{0}")]
     BadInput(String),
+    /// What RMT itself answers with, in its own shape: a message for the client and the status
+    /// (contract, "Errors"; RMT: `ActionController::TranslatedError`).
+    #[error("{message}")]
+    Rmt {
+        /// HTTP status.
+        status: u16,
+        /// `error` and `localized_error` of the answer.
+        message: String,
+    },
     /// What Rails answers with when a model's validation fails (422, Rails' own shape).
     #[error("validation failed: {0}")]
     Invalid(&'static str),
@@ -55,6 +64,14 @@ impl Failure {
             error,
             written: Written::No,
         }
+    }
+
+    /// No system has this login and password, or none has them any more (contract, "Errors").
+    pub(crate) fn invalid_credentials() -> Self {
+        Self::unwritten(Error::Rmt {
+            status: 401,
+            message: "Invalid system credentials".to_owned(),
+        })
     }
 
     /// A failure after a write whose fate is unknown.

@@ -23,21 +23,29 @@
 #![warn(missing_docs)]
 
 mod announce;
+mod authenticate;
+mod deregister;
 mod error;
 pub mod json;
+mod log;
 pub mod params;
+mod profiles;
 mod progress;
 mod source;
 pub mod store;
+mod update;
 mod work;
 
 use std::sync::Arc;
 
 pub use announce::Announced;
+pub use authenticate::{Authenticated, Credentials, Found, TokenHeader};
 pub use error::{Error, Failure, Written};
+pub use log::{Level, LogLine};
 pub use progress::Progress;
 pub use source::{Clock, Entropy, OperatingSystem, SystemClock};
-pub use store::{DatabaseConfig, Store};
+pub use store::{DatabaseConfig, Store, SystemRow};
+pub use update::Updated;
 
 /// The operations and what they share. Cheap to clone.
 #[derive(Clone)]

@@ -2,6 +2,8 @@
 
 use time::{OffsetDateTime, PrimitiveDateTime};
 
+use crate::error::{Error, Failure};
+
 /// What the time is.
 pub trait Clock: Send + Sync {
     /// The time in UTC.
@@ -32,6 +34,40 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), String>;
 }
 
+/// A random UUID (version 4), as RMT's tokens are (`SecureRandom.uuid`).
+pub(crate) fn uuid(entropy: &dyn Entropy) -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    fill(entropy, &mut bytes)?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = hex(&bytes);
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    Ok(parts.join("-"))
+}
+
+/// `2 * BYTES` random hexadecimal digits.
+pub(crate) fn random_hex<const BYTES: usize>(entropy: &dyn Entropy) -> Result<String, Failure> {
+    let mut bytes = [0; BYTES];
+    fill(entropy, &mut bytes)?;
+    Ok(hex(&bytes))
+}
+
+fn fill(entropy: &dyn Entropy, bytes: &mut [u8]) -> Result<(), Failure> {
+    entropy
+        .fill(bytes)
+        .map_err(|e| Failure::unwritten(Error::Internal(format!("no randomness: {e}"))))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The machine's clock.
 pub struct SystemClock;
 
@@ -48,5 +84,26 @@ pub struct OperatingSystem;
 impl Entropy for OperatingSystem {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
         getrandom::fill(bytes).map_err(|e| e.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Constant(u8);
+
+    impl Entropy for Constant {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), String> {
+            bytes.fill(self.0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_uuid_says_that_it_is_random() {
+        let uuid = |byte| uuid(&Constant(byte)).unwrap();
+        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(uuid(255), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 }

@@ -91,6 +91,7 @@ fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
         ("profile_type", "The type of a profile"),
         ("identifier", "The identifier of a profile"),
         ("data", "The data of a profile"),
+        ("system_token", "System-Token"),
     ]
     .into_iter()
 }

@@ -1,14 +1,22 @@
 //! The database: configuration, connections, and every SQL statement there is.
 
 mod config;
+mod credentials;
 mod fault;
 mod pool;
 mod profiles;
+mod removal;
 mod session;
+mod system_row;
 mod systems;
+mod updates;
 
 pub use config::{DatabaseConfig, Secret, Tls, TlsMode};
+pub(crate) use credentials::Candidate;
 pub use pool::Store;
 pub use profiles::NewProfile;
 pub use session::{Interruption, Recovery, Session};
+pub(crate) use system_row::SystemChanges;
+pub use system_row::SystemRow;
 pub use systems::NewSystem;
+pub(crate) use updates::{SystemUpdate, UptimeDay};

@@ -81,7 +81,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::BadInput`].
-    pub(super) fn check_length(&self, length: usize) -> Result<(), Failure> {
+    pub(crate) fn check_length(&self, length: usize) -> Result<(), Failure> {
         // What a statement has besides its values.
         const REST: usize = 4096;
         if length + REST <= self.connection.longest_packet {
@@ -91,14 +91,14 @@ impl Session {
     }
 
     /// To be called before the first statement that writes.
-    pub(super) fn begin_write(&mut self, progress: &Progress) -> Result<(), Failure> {
+    pub(crate) fn begin_write(&mut self, progress: &Progress) -> Result<(), Failure> {
         progress.begin_write()?;
         self.writing = true;
         Ok(())
     }
 
     /// Bounds the time of `statements`, all of one attempt, which use this session.
-    pub(super) async fn bounded<T>(
+    pub(crate) async fn bounded<T>(
         limit: Duration,
         statements: impl Future<Output = Result<T, Interruption>>,
     ) -> Result<T, Interruption> {
@@ -107,18 +107,18 @@ impl Session {
             .unwrap_or(Err(Interruption::Silence(limit)))
     }
 
-    pub(super) fn statement_timeout(&self) -> Duration {
+    pub(crate) fn statement_timeout(&self) -> Duration {
         self.statement_timeout
     }
 
     /// Opens a transaction; [`Session::commit`] ends it, [`Session::recover`] undoes it.
-    pub(super) async fn begin(&mut self) -> Result<(), Interruption> {
+    pub(crate) async fn begin(&mut self) -> Result<(), Interruption> {
         self.in_transaction = true;
         self.connection.wire.execute("START TRANSACTION").await?;
         Ok(())
     }
 
-    pub(super) async fn commit(&mut self) -> Result<(), Interruption> {
+    pub(crate) async fn commit(&mut self) -> Result<(), Interruption> {
         self.connection.wire.execute("COMMIT").await?;
         self.in_transaction = false;
         Ok(())

@@ -1,0 +1,157 @@
+//! A row of `systems`, and what an operation changes of it.
+
+use sqlx::mysql::MySqlRow;
+use sqlx::{MySql, QueryBuilder, Row};
+use time::PrimitiveDateTime;
+
+use super::session::{Interruption, Session};
+
+/// All columns of a system, as they are in the database. Times are UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemRow {
+    /// Primary key.
+    pub id: u64,
+    /// Compared by the database without case.
+    pub login: String,
+    /// As `login`.
+    pub password: String,
+    /// As the client named itself.
+    pub hostname: Option<String>,
+    /// When it was announced.
+    pub registered_at: Option<PrimitiveDateTime>,
+    /// When it last authenticated, within three minutes for clients without a token.
+    pub last_seen_at: Option<PrimitiveDateTime>,
+    /// When the row was made; a copy has its own.
+    pub created_at: PrimitiveDateTime,
+    /// When a column other than `scc_registered_at` last changed.
+    pub updated_at: PrimitiveDateTime,
+    /// When it was last reported to SCC; NULL makes `rmt-cli systems scc-sync` report it.
+    pub scc_registered_at: Option<PrimitiveDateTime>,
+    /// Its id at SCC.
+    pub scc_system_id: Option<i64>,
+    /// Tells systems with the same credentials from each other.
+    pub system_token: Option<String>,
+    /// JSON, if everybody has kept to it.
+    pub system_information: Option<String>,
+    /// Of public-cloud instances.
+    pub instance_data: Option<String>,
+    /// RMT's enum: 0 not applicable, 1 PAYG, 2 BYOS, 3 hybrid.
+    pub proxy_byos_mode: Option<i32>,
+    /// Of public-cloud instances.
+    pub pubcloud_reg_code: Option<String>,
+}
+
+impl SystemRow {
+    pub(super) const COLUMNS: &'static str = "id, login, password, hostname, registered_at, \
+         last_seen_at, created_at, updated_at, scc_registered_at, scc_system_id, system_token, \
+         system_information, instance_data, proxy_byos_mode, pubcloud_reg_code";
+
+    pub(super) fn from_row(row: &MySqlRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get_unchecked("id")?,
+            login: row.try_get_unchecked("login")?,
+            password: row.try_get_unchecked("password")?,
+            hostname: row.try_get_unchecked("hostname")?,
+            registered_at: row.try_get_unchecked("registered_at")?,
+            last_seen_at: row.try_get_unchecked("last_seen_at")?,
+            created_at: row.try_get_unchecked("created_at")?,
+            updated_at: row.try_get_unchecked("updated_at")?,
+            scc_registered_at: row.try_get_unchecked("scc_registered_at")?,
+            scc_system_id: row.try_get_unchecked("scc_system_id")?,
+            system_token: row.try_get_unchecked("system_token")?,
+            system_information: row.try_get_unchecked("system_information")?,
+            instance_data: row.try_get_unchecked("instance_data")?,
+            proxy_byos_mode: row.try_get_unchecked("proxy_byos_mode")?,
+            pubcloud_reg_code: row.try_get_unchecked("pubcloud_reg_code")?,
+        })
+    }
+}
+
+/// What is to become different in a row; `None` leaves a column alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SystemChanges {
+    pub hostname: Option<Option<String>>,
+    pub system_information: Option<String>,
+    pub system_token: Option<String>,
+    pub last_seen_at: Option<PrimitiveDateTime>,
+    pub updated_at: Option<PrimitiveDateTime>,
+    /// Asks for a report to SCC. RMT does so whenever it saves a system, even if nothing changed,
+    /// and leaves `updated_at` then (`before_update` in `System`).
+    pub reset_scc: bool,
+}
+
+impl SystemChanges {
+    /// Whether a column other than `scc_registered_at` changes.
+    pub fn any_value(&self) -> bool {
+        self.hostname.is_some()
+            || self.system_information.is_some()
+            || self.system_token.is_some()
+            || self.last_seen_at.is_some()
+    }
+
+    /// Whether there is anything to write.
+    pub fn needed_by(&self, row: &SystemRow) -> bool {
+        self.any_value() || (self.reset_scc && row.scc_registered_at.is_some())
+    }
+
+    /// Makes `row` what it is in the database once the changes are written.
+    pub fn apply(&self, row: &mut SystemRow) {
+        if let Some(hostname) = &self.hostname {
+            row.hostname.clone_from(hostname);
+        }
+        if let Some(text) = &self.system_information {
+            row.system_information = Some(text.clone());
+        }
+        if let Some(token) = &self.system_token {
+            row.system_token = Some(token.clone());
+        }
+        row.last_seen_at = self.last_seen_at.or(row.last_seen_at);
+        row.updated_at = self.updated_at.unwrap_or(row.updated_at);
+        if self.reset_scc {
+            row.scc_registered_at = None;
+        }
+    }
+}
+
+impl Session {
+    /// Writes `changes`, which must not be empty, to the system with this `id`, and no other
+    /// column: who reads a whole row and writes it back undoes what others did meanwhile. False
+    /// when the system is gone.
+    ///
+    /// To be called after [`Session::begin_write`].
+    pub(crate) async fn change_system(
+        &mut self,
+        id: u64,
+        changes: &SystemChanges,
+    ) -> Result<bool, Interruption> {
+        let text = changes.system_information.as_deref();
+        let hostname = changes.hostname.as_ref().and_then(Option::as_deref);
+        self.check_length(text.map_or(0, str::len) + hostname.map_or(0, str::len))?;
+        let mut query = QueryBuilder::<MySql>::new("UPDATE systems SET ");
+        let mut columns = query.separated(", ");
+        if let Some(hostname) = &changes.hostname {
+            columns.push("hostname = ").push_bind_unseparated(hostname);
+        }
+        if let Some(text) = text {
+            columns
+                .push("system_information = ")
+                .push_bind_unseparated(text);
+        }
+        if let Some(token) = &changes.system_token {
+            columns.push("system_token = ").push_bind_unseparated(token);
+        }
+        if let Some(time) = changes.last_seen_at {
+            columns.push("last_seen_at = ").push_bind_unseparated(time);
+        }
+        if let Some(time) = changes.updated_at {
+            columns.push("updated_at = ").push_bind_unseparated(time);
+        }
+        if changes.reset_scc {
+            columns.push("scc_registered_at = NULL");
+        }
+        query.push(" WHERE id = ").push_bind(id);
+        // Rows found, not rows changed: that is how the connection was opened.
+        let result = query.build().execute(self.connection()).await?;
+        Ok(result.rows_affected() > 0)
+    }
+}
