@@ -55,11 +55,11 @@ module RmtRs
       Native.load!
       Native.configure(native)
       survey = Survey.new(root)
-      reasons = survey.announce
-      @callbacks_on_create = survey.honoured if reasons.empty?
-      @operations = reasons.empty? ? [:announce] : []
-      learn_columns_at_boot if takes?(:announce)
-      report(configuration, reasons)
+      reasons = survey.reasons
+      @operations = reasons.select { |_, why| why.empty? }.keys
+      @callbacks_on_create = survey.honoured if @operations.any?
+      learn_columns_at_boot if @operations.any?
+      report(configuration, reasons.reject { |_, why| why.empty? })
     rescue LoadError, InternalError => e
       @operations = []
       logger&.error("rmt_rs #{VERSION}: off, Ruby answers everything: #{e.message}")
@@ -73,10 +73,37 @@ module RmtRs
     # @example
     #   RmtRs.announce('hostname' => 'web01', 'hwinfo' => { 'cpus' => 2 }).login # => "SCC_…"
     def announce(parameters)
-      Announced.new(*Native.announce(JSON.generate(parameters)))
-    rescue JSON::GeneratorError, JSON::NestingError, SystemStackError
-      # Infinity, for one, which JSON cannot say.
-      raise Declined, 'parameters that JSON cannot express'
+      Announced.new(*Native.announce(json(parameters)))
+    end
+
+    # Finds the system that sends credentials, and notes that it was seen.
+    #
+    # @param caller_of_action [Hash] login, password, token_sent, token, user_agent, tokens_enabled,
+    #   skip_on_duplicated
+    # @return [Hash{String => Object}] system (its columns, or nil), token_echo, copied, log
+    # @raise [Error] {RmtError} with status 401 when nobody has them
+    def authenticate(caller_of_action)
+      JSON.parse(Native.authenticate(json(caller_of_action)))
+    end
+
+    # Stores what a system says of itself.
+    #
+    # @param system [Hash] its columns
+    # @param rotate_token [Boolean] whether it is to have a new token
+    # @param parameters [Hash] the request's parameters
+    # @return [Hash{String => Object}] system (its columns), clear_profile_cache, log
+    # @raise [Error]
+    def update(system, rotate_token, parameters)
+      JSON.parse(Native.update(json({ system: system, rotate_token: rotate_token }), json(parameters)))
+    end
+
+    # Deletes a system and what is only its.
+    #
+    # @param system [Hash] its columns
+    # @return [void]
+    # @raise [Error]
+    def deregister(system)
+      Native.deregister(json(system))
     end
 
     # What the columns of `systems` hold when nothing is said: for a record that is made without
@@ -95,6 +122,13 @@ module RmtRs
     end
 
     private
+
+    def json(value)
+      JSON.generate(value)
+    rescue JSON::GeneratorError, JSON::NestingError, SystemStackError
+      # Infinity, for one, which JSON cannot say; or text in no encoding.
+      raise Declined, 'parameters that JSON cannot express'
+    end
 
     def reach
       Native.reach
@@ -116,8 +150,9 @@ module RmtRs
     end
 
     def report(configuration, reasons)
-      ruby = reasons.empty? ? '' : "; left to Ruby: announce (#{reasons.join('; ')})"
+      ruby = reasons.map { |operation, why| "#{operation} (#{why.join('; ')})" }.join(', ')
       rust = @operations.empty? ? 'nothing' : @operations.join(', ')
+      ruby = "; left to Ruby: #{ruby}" unless ruby.empty?
       logger&.info("rmt_rs #{VERSION}: #{configuration.door} door, in Rust: #{rust}#{ruby}")
     end
   end

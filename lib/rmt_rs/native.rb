@@ -21,6 +21,15 @@ module RmtRs
   #   @param parameters [String] the request's parameters as a JSON object
   #   @return [Array] the members of {Announced}
   #   @raise [Error]
+  # @!method self.authenticate(caller)
+  #   See {RmtRs.authenticate}.
+  #   @return [String] JSON
+  # @!method self.update(keepalive, parameters)
+  #   See {RmtRs.update}.
+  #   @return [String] JSON
+  # @!method self.deregister(system)
+  #   See {RmtRs.deregister}.
+  #   @return [void]
   # @!method self.reach
   #   Opens a connection, if none is open, within the configured time.
   #   @return [void]

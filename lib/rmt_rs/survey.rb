@@ -8,28 +8,61 @@ module RmtRs
   # are there in Rails 6.1 to 8.1. Should they go, everything stays with Ruby.
   #
   # @example
-  #   RmtRs::Survey.new(Rails.root).announce
+  #   RmtRs::Survey.new(Rails.root).reasons[:announce]
   #   # => ["announce_system is replaced in engines/scc_proxy/lib/scc_proxy/engine.rb:291"]
   class Survey
     # Model callbacks of others that the doors run themselves, by the method they call.
     # `share_registration`: registration_sharing marks every system that is created.
     HONOURED = %i[share_registration].freeze
 
-    # What RMT's announce calls on its way, besides Rails.
-    CONTROLLERS = %w[Api::Connect::V3::Subscriptions::SystemsController
-                     Api::Connect::V4::Subscriptions::SystemsController].freeze
-    METHODS = {
-      **CONTROLLERS.to_h { |name| [name, %i[announce_system process_system_profiles info_params respond_with]] },
-      'System' => %i[init complete_profiles= create_or_update save save!],
-      'V3::SystemSerializer' => %i[id login password last_seen_at attributes]
+    # What RMT's own way of an operation is: the methods that it calls, besides Rails', by where they
+    # are ('Name' for an instance's, 'Name.' for a class's), and the models it stores or deletes.
+    OPERATIONS = {
+      announce: {
+        methods: {
+          'Api::Connect::V3::Subscriptions::SystemsController' => %i[announce_system process_system_profiles info_params
+                                                                     respond_with],
+          'Api::Connect::V4::Subscriptions::SystemsController' => %i[announce_system process_system_profiles info_params
+                                                                     respond_with],
+          'System' => %i[init complete_profiles= create_or_update save save!],
+          'System.' => %i[create! generate_secure_login generate_secure_password build_secure_token],
+          'Profile.' => %i[filter_profiles ensure_complete_profiles_exist ensure_profile_exists create!],
+          'V3::SystemSerializer' => %i[id login password last_seen_at attributes]
+        },
+        models: %w[System Profile SystemProfile]
+      },
+      authenticate: {
+        methods: {
+          'ApplicationController' => %i[authenticate_system find_system_by_token_header update_user_agent zypper_request?
+                                        system_tokens_enabled?],
+          'System' => %i[set_system_information system_information_hash create_or_update save save! update touch],
+          'System.' => %i[get_by_credentials]
+        },
+        models: %w[System Activation]
+      },
+      update: {
+        methods: {
+          'Api::Connect::V3::Systems::SystemsController' => %i[update info_params refresh_system_token system_token_header
+                                                               respond_with],
+          'Api::Connect::V4::Systems::SystemsController' => %i[update info_params refresh_system_token system_token_header
+                                                               respond_with],
+          'System' => %i[update_system_uptime complete_profiles= system_information_hash create_or_update save save! update],
+          'Profile.' => %i[filter_profiles identify_known_profiles ensure_complete_profiles_exist ensure_profile_exists]
+        },
+        models: %w[System SystemUptime Profile SystemProfile]
+      },
+      deregister: {
+        methods: {
+          'Api::Connect::V3::Systems::SystemsController' => %i[deregister respond_with],
+          'Api::Connect::V4::Systems::SystemsController' => %i[deregister respond_with],
+          'System' => %i[destroy],
+          'SystemProfile' => %i[destroy_orphaned_profile]
+        },
+        models: %w[System Activation SystemUptime SystemProfile Profile DeregisteredSystem]
+      }
     }.freeze
-    CLASS_METHODS = {
-      'System' => %i[create! generate_secure_login generate_secure_password build_secure_token],
-      'Profile' => %i[filter_profiles ensure_complete_profiles_exist ensure_profile_exists create!]
-    }.freeze
-    # What storing a system and its profiles creates, and the callbacks that runs.
-    MODELS = %w[System Profile SystemProfile].freeze
-    CREATE_CALLBACKS = %i[initialize validation validate save create before_commit commit].freeze
+    # The kinds of callbacks that storing and deleting run.
+    CALLBACKS = %i[initialize validation validate save create update destroy touch before_commit commit].freeze
 
     # @param root [String, Pathname] the application's root
     # @param own [String] where this gem's code is
@@ -39,14 +72,10 @@ module RmtRs
       @rails = [ActiveRecord, ActiveModel, ActiveSupport].map { |part| source_directory(part) }
     end
 
-    # @return [Array<String>] why announce has to stay with Ruby; empty when it need not
-    def announce
-      missing = (CONTROLLERS + MODELS).reject(&:safe_constantize)
-      return ["there is no #{missing.first}"] if missing.any?
-
-      replaced(METHODS) + replaced(CLASS_METHODS, &:singleton_class) + MODELS.flat_map { |name| foreign_callbacks(name) }
-    rescue StandardError => e
-      ["it could not be looked at: #{e.class}: #{e.message}"]
+    # @return [Hash{Symbol => Array<String>}] for each operation why it has to stay with Ruby; empty
+    #   when it need not
+    def reasons
+      OPERATIONS.transform_values { |parts| reasons_among(**parts) }
     end
 
     # @return [Array<Symbol>] callbacks of {HONOURED} that others have on creating a system
@@ -56,18 +85,26 @@ module RmtRs
 
     private
 
-    # Methods that are defined outside RMT, Rails and this gem. A block may say whose they are.
-    def replaced(methods)
-      methods.flat_map do |holder, names|
-        holder = holder.safe_constantize or next []
-        holder = yield(holder) if block_given?
-        names.filter_map do |name|
-          next unless holder.method_defined?(name) || holder.private_method_defined?(name)
+    def reasons_among(methods:, models:)
+      missing = (methods.keys.grep(/Controller/) + models).reject(&:safe_constantize)
+      return ["there is no #{missing.first}"] if missing.any?
 
-          place = foreign_place(original(holder.instance_method(name)))
-          "#{name} is replaced in #{place}" if place
-        end
-      end.uniq
+      (methods.flat_map { |holder, names| replaced(holder, names) } +
+        models.flat_map { |name| foreign_callbacks(name) }).uniq
+    rescue StandardError => e
+      ["it could not be looked at: #{e.class}: #{e.message}"]
+    end
+
+    # Methods that are defined outside RMT, Rails and this gem.
+    def replaced(name, methods)
+      holder = name.delete_suffix('.').safe_constantize or return []
+      holder = holder.singleton_class if name.end_with?('.')
+      methods.filter_map do |method|
+        next unless holder.method_defined?(method) || holder.private_method_defined?(method)
+
+        place = foreign_place(original(holder.instance_method(method)))
+        "#{method} is replaced in #{place}" if place
+      end
     end
 
     # The method beneath this gem's own.
@@ -85,7 +122,7 @@ module RmtRs
     end
 
     def callbacks(model)
-      CREATE_CALLBACKS.flat_map do |kind|
+      CALLBACKS.flat_map do |kind|
         chain = model.public_send("_#{kind}_callbacks")
         # Rails 6.1 keeps what was given to `before_save` & co. as raw_filter, later ones as filter.
         chain.map { |callback| callback.respond_to?(:raw_filter) ? callback.raw_filter : callback.filter }

@@ -3,13 +3,18 @@
 
 mod errors;
 mod gvl;
+mod messages;
 mod runtime;
 mod slot;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use magnus::{Error, Module, RArray, Ruby, function};
-use registration::Written;
+use registration::{Credentials, SystemRow, Written};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::messages::{Caller, Keepalive, Kept, Recognised};
 
 /// `RmtRs::Native.announce(parameters)`: the request's parameters as JSON; an array with what
 /// `RmtRs::Announced` has for members.
@@ -31,6 +36,55 @@ fn announce(ruby: &Ruby, parameters: String) -> Result<RArray, Error> {
         members.push(announced.body())?;
         Ok(members)
     })
+}
+
+/// `RmtRs::Native.authenticate(caller)`: JSON for JSON, see [`messages`].
+fn authenticate(ruby: &Ruby, caller: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let credentials: Credentials = parsed::<Caller>(ruby, &caller)?.into();
+        let authenticated = runtime::run(ruby, |registration, progress| async move {
+            registration.authenticate(&credentials, &progress).await
+        })?;
+        written(ruby, &Recognised::from(authenticated))
+    })
+}
+
+/// `RmtRs::Native.update(keepalive, parameters)`: JSON for JSON, see [`messages`].
+fn update(ruby: &Ruby, keepalive: String, parameters: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let Keepalive {
+            system,
+            rotate_token,
+        } = parsed(ruby, &keepalive)?;
+        let updated = runtime::run(ruby, |registration, progress| async move {
+            let parameters = parameters.as_bytes();
+            registration
+                .update(&system, rotate_token, parameters, &progress)
+                .await
+        })?;
+        written(ruby, &Kept::from(updated))
+    })
+}
+
+/// `RmtRs::Native.deregister(system)`: the system's columns as JSON.
+fn deregister(ruby: &Ruby, system: String) -> Result<(), Error> {
+    guarded(ruby, || {
+        let system: SystemRow = parsed(ruby, &system)?;
+        runtime::run(ruby, |registration, progress| async move {
+            registration.deregister(&system, &progress).await
+        })
+    })
+}
+
+/// What Ruby says. That it cannot be understood is found out before anything is done.
+fn parsed<T: DeserializeOwned>(ruby: &Ruby, json: &str) -> Result<T, Error> {
+    serde_json::from_str(json)
+        .map_err(|_| errors::internal(ruby, "a message that is not understood", Written::No))
+}
+
+fn written<T: Serialize>(ruby: &Ruby, message: &T) -> Result<String, Error> {
+    serde_json::to_string(message)
+        .map_err(|e| errors::internal(ruby, &e.to_string(), Written::Perhaps))
 }
 
 /// `RmtRs::Native.configure(configuration)`: JSON, see `RmtRs::Configuration#to_native`.
@@ -94,6 +148,9 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     let native = ruby.define_module("RmtRs")?.define_module("Native")?;
     native.define_module_function("configure", function!(configure, 1))?;
     native.define_module_function("announce", function!(announce, 1))?;
+    native.define_module_function("authenticate", function!(authenticate, 1))?;
+    native.define_module_function("update", function!(update, 2))?;
+    native.define_module_function("deregister", function!(deregister, 1))?;
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.define_module_function("reach", function!(reach, 0))?;
     native.define_module_function("shut_down", function!(shut_down, 0))?;

@@ -9,10 +9,14 @@ Rails.application.routes.draw do
   namespace :connect, module: 'api/connect', defaults: { format: 'json' } do
     scope module: :v3, constraints: asks_for_v3 do
       post 'subscriptions/systems', to: 'subscriptions/systems#announce_system'
+      put 'systems', to: 'systems/systems#update'
+      delete 'systems', to: 'systems/systems#deregister'
     end
 
     scope module: :v4 do
       post 'subscriptions/systems', to: 'subscriptions/systems#announce_system'
+      put 'systems', to: 'systems/systems#update'
+      delete 'systems', to: 'systems/systems#deregister'
     end
   end
 

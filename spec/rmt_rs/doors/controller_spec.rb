@@ -55,7 +55,8 @@ RSpec.describe 'The controller door' do
     host 'door_on', env: { 'PRELOAD_APP' => '1' }
 
     it 'says so at boot, in one line' do
-      expect(log.scan(/rmt_rs .*/)).to eq(["rmt_rs #{RmtRs::VERSION}: controller door, in Rust: announce"])
+      line = "rmt_rs #{RmtRs::VERSION}: controller door, in Rust: announce, authenticate, update, deregister"
+      expect(log.scan(/rmt_rs .*/)).to eq([line])
     end
 
     it 'answers in Rust' do
@@ -143,7 +144,7 @@ RSpec.describe 'The controller door' do
       expect(system).to include('hostname' => 'cloud', 'instance_data' => '<document/>', 'proxy_byos_mode' => 0)
       expect(log).to include("shared #{system['login']} #{system['id']} nil not_applicable true\n")
         .or include("shared #{system['login']} #{system['id']} nil 0 true\n")
-      expect(log).to match(/in Rust: announce$/)
+      expect(log).to match(/in Rust: announce, authenticate, update, deregister$/)
     end
   end
 
@@ -153,7 +154,7 @@ RSpec.describe 'The controller door' do
     it 'leaves announce to it, and says why at boot' do
       expect(JSON.parse(announce({ hostname: 'a' }).body)).to eq('id' => 0, 'login' => 'replaced')
       reason = %r{\(announce_system is replaced in .*/replaces_announce.rb:\d+\)}
-      expect(log).to match(/in Rust: nothing; left to Ruby: announce #{reason}$/)
+      expect(log).to match(/in Rust: authenticate, update, deregister; left to Ruby: announce #{reason}$/)
     end
   end
 
@@ -163,7 +164,7 @@ RSpec.describe 'The controller door' do
     it 'leaves announce to Ruby, and says why at boot' do
       expect(announce({ hostname: 'a' }).code).to eq('201')
       expect(rows('SELECT pubcloud_reg_code AS code FROM systems').first['code']).to eq('set by a callback')
-      expect(log).to match(%r{left to Ruby: announce \(System has a callback in .*/adds_callback.rb:\d+\)$})
+      expect(log).to match(%r{in Rust: nothing; left to Ruby: announce \(System has a callback in .*/adds_callback.rb:\d+\), })
     end
   end
 
@@ -173,7 +174,7 @@ RSpec.describe 'The controller door' do
     it 'leaves announce to Ruby, and says why at boot' do
       expect(announce({ hostname: 'a' }).code).to eq('201')
       reasons = %r{\(System has a callback in an unknown place; Profile has a callback in .*/adds_validator.rb:\d+\)}
-      expect(log).to match(/left to Ruby: announce #{reasons}$/)
+      expect(log).to match(/left to Ruby: announce #{reasons}, /)
     end
   end
 
@@ -185,7 +186,7 @@ RSpec.describe 'The controller door' do
 
     it 'needs nothing but the link' do
       expect(announce({ hostname: 'plugged' }).code).to eq('201')
-      expect(log).to match(/in Rust: announce$/)
+      expect(log).to match(/in Rust: announce, authenticate, update, deregister$/)
     end
   end
 

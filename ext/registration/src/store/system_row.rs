@@ -1,13 +1,21 @@
 //! A row of `systems`, and what an operation changes of it.
 
+use serde::{Deserialize, Serialize};
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, QueryBuilder, Row};
 use time::PrimitiveDateTime;
 
 use super::session::{Interruption, Session};
 
-/// All columns of a system, as they are in the database. Times are UTC.
-#[derive(Debug, Clone, PartialEq, Eq)]
+time::serde::format_description!(
+    column_time,
+    PrimitiveDateTime,
+    "[year]-[month]-[day] [hour]:[minute]:[second]"
+);
+
+/// All columns of a system, as they are in the database. Times are UTC; as JSON they are written the
+/// way the database writes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemRow {
     /// Primary key.
     pub id: u64,
@@ -18,14 +26,19 @@ pub struct SystemRow {
     /// As the client named itself.
     pub hostname: Option<String>,
     /// When it was announced.
+    #[serde(with = "column_time::option")]
     pub registered_at: Option<PrimitiveDateTime>,
     /// When it last authenticated, within three minutes for clients without a token.
+    #[serde(with = "column_time::option")]
     pub last_seen_at: Option<PrimitiveDateTime>,
     /// When the row was made; a copy has its own.
+    #[serde(with = "column_time")]
     pub created_at: PrimitiveDateTime,
     /// When a column other than `scc_registered_at` last changed.
+    #[serde(with = "column_time")]
     pub updated_at: PrimitiveDateTime,
     /// When it was last reported to SCC; NULL makes `rmt-cli systems scc-sync` report it.
+    #[serde(with = "column_time::option")]
     pub scc_registered_at: Option<PrimitiveDateTime>,
     /// Its id at SCC.
     pub scc_system_id: Option<i64>,

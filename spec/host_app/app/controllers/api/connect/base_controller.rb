@@ -4,6 +4,16 @@ module Api
   module Connect
     # Parent of the registration API's controllers.
     class BaseController < ApplicationController
+      protected
+
+      def system_token_header
+        headers['System-Token'] = @system.system_token
+      end
+
+      def refresh_system_token
+        @system.update!(system_token: SecureRandom.uuid)
+        system_token_header
+      end
     end
   end
 end

@@ -1,0 +1,66 @@
+# frozen_string_literal: true
+
+module RmtRs
+  module Doors
+    module Controller
+      # `ApplicationController#authenticate_system`: the step before most of RMT's actions.
+      module Authentication
+        TOKEN_HEADER = 'System-Token'
+        private_constant :TOKEN_HEADER
+
+        protected
+
+        # Leaves the system in `@system` and its token in the answer, as RMT's own does, or answers.
+        #
+        # @param skip_on_duplicated [Boolean] leave all alone when several systems have the credentials
+        # @return [void]
+        def authenticate_system(skip_on_duplicated: false)
+          return super unless RmtRs.takes?(:authenticate)
+
+          authenticate_or_request_with_http_basic('RMT API') do |login, password|
+            # Not asked for here; strict_authentication looks at all of them.
+            @systems = ::System.get_by_credentials(login, password)
+            recognised = in_rust { RmtRs.authenticate(caller_of_action(login, password, skip_on_duplicated)) }
+            recognise(recognised)
+            true
+          end
+        rescue RmtRs::Error => e
+          authentication_failed(e) { super(skip_on_duplicated: skip_on_duplicated) }
+        end
+
+        private
+
+        def caller_of_action(login, password, skip_on_duplicated)
+          { login: text(login), password: text(password), token_sent: request.headers.key?(TOKEN_HEADER),
+            token: text(request.headers[TOKEN_HEADER]), user_agent: text(request.headers['HTTP_USER_AGENT'])&.scrub,
+            tokens_enabled: system_tokens_enabled?, skip_on_duplicated: skip_on_duplicated }
+        end
+
+        # Rack says of no header what encoding it has.
+        def text(header)
+          header && String.new(header, encoding: Encoding::UTF_8)
+        end
+
+        def recognise(recognised)
+          write_log(recognised['log'])
+          return unless recognised['system']
+
+          @system = record_of(recognised['system'])
+          headers[TOKEN_HEADER] = recognised['token_echo'].presence if recognised['token_echo']
+          RmtRs.callbacks_on_create.each { |callback| @system.public_send(callback) } if recognised['copied']
+        end
+
+        def authentication_failed(error, &)
+          case error
+          when RmtError
+            logger.info('rmt_rs: no system has these credentials')
+            RmtRs.count(:authenticate, :refused)
+            render_rmt_error(error.message, error.status)
+          else
+            failed(:authenticate, error, &)
+          end
+        end
+      end
+    end
+  end
+end

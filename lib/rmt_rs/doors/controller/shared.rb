@@ -1,0 +1,172 @@
+# frozen_string_literal: true
+
+module RmtRs
+  module Doors
+    module Controller
+      # What the doors of all controllers share.
+      module Shared
+        # Error numbers of the database for values that do not fit their column …
+        BAD_VALUES = [1153, 1264, 1267, 1292, 1300, 1366, 1406, 3140, 3141, 3988, 4025].freeze
+        # … and for a database that cannot serve anybody: too many connections, full, read-only, ending,
+        # gone.
+        UNAVAILABLE = [1021, 1040, 1047, 1053, 1114, 1203, 1205, 1226, 1290, 1792, 1836,
+                       2002, 2003, 2005, 2006, 2013].freeze
+        # What a lost connection raises, in Rails and in the clients; not every version has all of them.
+        CONNECTION_ERRORS = %w[ActiveRecord::ConnectionNotEstablished ActiveRecord::ConnectionFailed
+                               Mysql2::Error::ConnectionError Trilogy::ConnectionError].freeze
+        private_constant :BAD_VALUES, :UNAVAILABLE, :CONNECTION_ERRORS
+
+        class << self
+          # @param error [Exception] of ActiveRecord
+          # @return [Integer, nil] what to answer to it: 422 when the client's values are to blame, 503
+          #   when the database is, nil when it is a defect
+          def status_for(error)
+            lost = CONNECTION_ERRORS.filter_map(&:safe_constantize)
+            return 503 if lost.any? { |kind| error.is_a?(kind) || error.cause.is_a?(kind) }
+
+            # mysql2 and Trilogy name it differently.
+            number = error.cause.try(:error_number) || error.cause.try(:error_code)
+            return 422 if BAD_VALUES.include?(number)
+
+            503 if UNAVAILABLE.include?(number)
+          end
+
+          # @param parameters [Object] as a request has them
+          # @return [Boolean] whether every key is valid text
+          def valid_keys?(parameters)
+            case parameters
+            when Hash then parameters.all? { |key, value| key.to_s.valid_encoding? && valid_keys?(value) }
+            when Array then parameters.all? { |value| valid_keys?(value) }
+            else true
+            end
+          end
+        end
+
+        private
+
+        # What of the door this action is, if it is any.
+        def door_operation
+          nil
+        end
+
+        # What would go wrong before the action, outside of what Rails lets a controller rescue.
+        def process_action(*)
+          return super unless RmtRs.takes?(door_operation)
+          return unless columns_known?
+
+          super
+        rescue ArgumentError
+          # Rails checks the encoding of values; keys make it crash while it logs them.
+          raise if !RmtRs.takes?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
+
+          refuse(door_operation, 'The request is not valid UTF-8', 400)
+        end
+
+        # Rails wraps parameters by a model's columns, and would wait for the database to name them.
+        def columns_known?
+          RmtRs.system_defaults
+          true
+        rescue Unavailable, ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
+          raise unless e.is_a?(Unavailable) || Shared.status_for(e) == 503
+
+          logger.error("rmt_rs: #{door_operation} failed: #{e.message}")
+          render_unavailable(door_operation)
+          false
+        end
+
+        # Runs what is done in Rust and takes its time.
+        def in_rust
+          started = Process.clock_gettime(Process::CLOCK_MONOTONIC, :float_millisecond)
+          yield
+        ensure
+          @rust_runtime = @rust_runtime.to_f + Process.clock_gettime(Process::CLOCK_MONOTONIC, :float_millisecond) - started
+        end
+
+        # Most of that time is the database's, and who reads RMT's log looks for it there.
+        def append_info_to_payload(payload)
+          super
+          payload[:db_runtime] = payload[:db_runtime].to_f + @rust_runtime if @rust_runtime
+        end
+
+        # What Rust looks at of the request's parameters.
+        def parameters_among(names)
+          raise Declined, 'a multipart body' if request.content_mime_type == :multipart_form
+          # RMT stores first and then finds that it cannot answer.
+          raise Declined, 'an answer other than JSON' unless request.format == :json
+
+          params.slice(*names).to_unsafe_h
+        end
+
+        # The record for Ruby's code around Rust's, without asking the database.
+        def record_of(columns)
+          ::System.instantiate(RmtRs.system_defaults.merge(columns))
+        end
+
+        # The columns of a record as the database has them.
+        def columns_of(system)
+          columns = system.attributes.transform_values { |value| value.try(:strftime, '%F %T') || value }
+          mode = columns['proxy_byos_mode']
+          mode = ::System.proxy_byos_modes[mode] if mode.is_a?(String)
+          columns.merge('proxy_byos_mode' => mode)
+        end
+
+        def write_log(lines)
+          lines.each { |line| logger.public_send(line['level'], line['text']) }
+        end
+
+        # Answers for a failure of Rust's; the block is RMT's own way.
+        def failed(operation, error, &)
+          case error
+          when BadInput then refuse(operation, error.message, 422)
+          when RmtError then refuse(operation, error.message, error.status)
+          when Invalid
+            RmtRs.count(operation, :refused)
+            # As the model would: Rails answers 422 in a shape of its own.
+            raise ActiveRecord::RecordInvalid
+          else broke(operation, error, &)
+          end
+        end
+
+        # Answers what is the client's fault.
+        def refuse(operation, message, status)
+          RmtRs.count(operation, :refused)
+          logger.info("rmt_rs: #{operation} refused: #{message}")
+          render_rmt_error(message, status)
+        end
+
+        # Answers in RMT's error shape (`ActionController::TranslatedError`).
+        def render_rmt_error(message, status)
+          render json: { type: 'error', error: message, localized_error: message }, status: status
+        end
+
+        # After Rust failed for a reason that is not the request's: Ruby's own way if that cannot do
+        # harm and may help, else 503.
+        def broke(operation, failure, &)
+          return fall_back(operation, failure, &) unless failure.written? || failure.is_a?(Unavailable)
+
+          logger.error("rmt_rs: #{operation} failed: #{failure.message}")
+          render_unavailable(operation)
+        end
+
+        # What the database refuses to Ruby as well becomes an answer instead of a crash.
+        def fall_back(operation, failure)
+          RmtRs.count(operation, :fallback)
+          logger.warn("rmt_rs: #{operation} left to Ruby: #{failure.message}")
+          yield
+        rescue ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
+          status = Shared.status_for(e)
+          raise if performed? || status.nil?
+          return refuse(operation, 'A parameter cannot be stored', status) if status == 422
+
+          logger.error("rmt_rs: #{operation} failed in Ruby, too: #{e.class}")
+          render_unavailable(operation)
+        end
+
+        def render_unavailable(operation)
+          RmtRs.count(operation, :unavailable)
+          render_rmt_error('The database is not available at the moment. Please try again later.', 503)
+        end
+      end
+    end
+  end
+end
