@@ -23,6 +23,7 @@
 #![warn(missing_docs)]
 
 mod announce;
+pub mod catalog;
 mod error;
 pub mod json;
 pub mod params;

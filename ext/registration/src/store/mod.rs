@@ -1,5 +1,6 @@
 //! The database: configuration, connections, and every SQL statement there is.
 
+mod catalog;
 mod config;
 mod fault;
 mod pool;
@@ -7,6 +8,7 @@ mod profiles;
 mod session;
 mod systems;
 
+pub use catalog::{Criteria, Relatives, Wanted};
 pub use config::{DatabaseConfig, Secret, Tls, TlsMode};
 pub use pool::Store;
 pub use profiles::NewProfile;
