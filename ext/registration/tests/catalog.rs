@@ -405,14 +405,14 @@ async fn keeps_the_order_of_the_database(server: &Server) {
     execute(server, &database, change.to_owned()).await;
     let mut session = session(&registration).await;
     let tree = rendered(&mut session, 1).await;
-    assert_eq!(shape(&tree), "1[5[3[]] 2[3[]] 4[]]");
+    assert_eq!(shape(&tree), "1[2[3[]] 4[] 5[3[]]]");
     let repositories = tree["repositories"].as_array().unwrap();
     let ids: Vec<u64> = repositories
         .iter()
         .map(|it| it["id"].as_u64().unwrap())
         .collect();
     assert_eq!(ids, [101, 102, 103]);
-    assert_eq!(tree["extensions"][1]["repositories"][0]["id"], 101);
+    assert_eq!(tree["extensions"][0]["repositories"][0]["id"], 101);
 }
 
 async fn survives_circles_and_what_is_not_there(server: &Server) {

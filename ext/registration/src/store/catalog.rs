@@ -181,9 +181,10 @@ impl Session {
     /// The trees of the products `roots`, in two statements however many and large they are.
     ///
     /// Rows of `products_extensions` name the root they are for, so that a tree needs no search
-    /// for the branches of branches. Children come in the order of these rows: MariaDB finds them
-    /// where its keys on parent and root intersect (seen with some 3000 products and 10000 rows;
-    /// where a parent has few rows it takes the unique key instead, and they come by their ids).
+    /// for the branches of branches. Children come by their ids: MariaDB answers RMT's `DISTINCT`
+    /// through the unique key on parent, extension and root. (Where a parent has more than some ten
+    /// rows for all of its roots, in a table of thousands, it intersects two other keys instead, and
+    /// they come in the order of the rows. Nobody can rely on either.)
     ///
     /// # Errors
     /// What the database says.
@@ -196,17 +197,16 @@ impl Session {
         if roots.is_empty() {
             return Ok(Trees::default());
         }
-        // Long texts stay out of the inner table, which thus fits into memory; it is sorted here
+        // Long texts stay out of the inner table, which thus fits into memory; rows are sorted here
         // for the same reason.
-        let mut query =
-            QueryBuilder::<MySql>::new("SELECT e.edge, e.root, e.parent, e.recommended, ");
+        let mut query = QueryBuilder::<MySql>::new("SELECT e.root, e.parent, e.recommended, ");
         query.push(LABEL).push(", ").push(REST).push(
-            " FROM (SELECT 0 AS edge, 0 AS root, 0 AS parent, FALSE AS recommended, id AS product \
+            " FROM (SELECT 0 AS root, 0 AS parent, FALSE AS recommended, id AS product \
              FROM products WHERE id IN (",
         );
         push_ids(&mut query, roots);
         query.push(
-            ") UNION ALL SELECT id, root_product_id, product_id, recommended, extension_id \
+            ") UNION ALL SELECT root_product_id, product_id, recommended, extension_id \
              FROM products_extensions WHERE root_product_id IN (",
         );
         push_ids(&mut query, roots);
@@ -217,23 +217,22 @@ impl Session {
         let mut edges = Vec::new();
         for row in query.build().fetch_all(self.connection()).await? {
             let id: u64 = row.try_get_unchecked("id")?;
-            let recommended: Option<bool> = row.try_get_unchecked("recommended")?;
-            let position: u64 = row.try_get_unchecked("edge")?;
-            if position > 0 {
-                let edge = Edge {
-                    root: row.try_get_unchecked("root")?,
+            let root: u64 = row.try_get_unchecked("root")?;
+            // The roots themselves hang on nothing.
+            if root > 0 {
+                let recommended: Option<bool> = row.try_get_unchecked("recommended")?;
+                edges.push(Edge {
+                    root,
                     parent: row.try_get_unchecked("parent")?,
                     child: id,
                     recommended: recommended.unwrap_or_default(),
-                };
-                edges.push((position, edge));
+                });
             }
             if let Entry::Vacant(entry) = products.entry(id) {
                 entry.insert(product(&row)?);
             }
         }
-        edges.sort_by_key(|(position, _)| *position);
-        let edges: Vec<Edge> = edges.into_iter().map(|(_, edge)| edge).collect();
+        edges.sort_by_key(|edge| edge.child);
 
         let services: Vec<u64> = products.values().filter_map(|it| it.service_id).collect();
         let mut repositories = self.repositories_of(&services).await?;
