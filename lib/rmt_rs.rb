@@ -106,6 +106,22 @@ module RmtRs
       Native.deregister(json(system))
     end
 
+    # @param system_id [Integer]
+    # @param look [Hash] base_url, free_as_stored, credentials_in_repoindex, redirect_hosts
+    # @return [String] its activations, as the answer's body
+    # @raise [Error]
+    def activations(system_id, look)
+      Native.activations(system_id, json(look))
+    end
+
+    # @param service_id [Integer]
+    # @param look [Hash] as for {activations}
+    # @return [String, nil] its repositories as XML, the answer's body; nil when there is no such service
+    # @raise [Error]
+    def service(service_id, look)
+      Native.service(service_id, json(look))
+    end
+
     # What the columns of `systems` hold when nothing is said: for a record that is made without
     # asking the database. Rails asks it once for the columns, before it wraps parameters for the
     # first time, and waits as long as its client library does (120 s) for a database that is silent;
@@ -117,6 +133,8 @@ module RmtRs
     def system_defaults
       @system_defaults ||= begin
         reach
+        # What wraps the parameters asks for the names.
+        ::System.attribute_names
         ::System.columns_hash.transform_values(&:default).freeze
       end
     end

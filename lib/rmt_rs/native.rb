@@ -30,6 +30,12 @@ module RmtRs
   # @!method self.deregister(system)
   #   See {RmtRs.deregister}.
   #   @return [void]
+  # @!method self.activations(system_id, look)
+  #   See {RmtRs.activations}.
+  #   @return [String]
+  # @!method self.service(service_id, look)
+  #   See {RmtRs.service}.
+  #   @return [String, nil]
   # @!method self.reach
   #   Opens a connection, if none is open, within the configured time.
   #   @return [void]

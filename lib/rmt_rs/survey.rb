@@ -15,6 +15,18 @@ module RmtRs
     # `share_registration`: registration_sharing marks every system that is created.
     HONOURED = %i[share_registration].freeze
 
+    # What services, products and repositories look like.
+    CATALOG = {
+      'V3::ServiceSerializer' => %i[id name url obsoleted_service_name product attributes],
+      'V3::ProductSerializer' => %i[id name identifier former_identifier version release_type release_stage arch
+                                    friendly_name product_class cpe free description eula_url repositories product_type
+                                    extensions recommended available root_product attributes],
+      'V3::RepositorySerializer' => %i[id name url description enabled autorefresh attributes],
+      'Product' => %i[mirror? friendly_name recommended_for? extensions repositories service],
+      'Service' => %i[name repositories product], 'Repository' => %i[redirect? local_path external_url],
+      'RMT::Misc.' => %i[make_repo_url replace_uri_parts], 'RMT::Config.' => %i[redirect_repo_hosts]
+    }.freeze
+
     # What RMT's own way of an operation is: the methods that it calls, besides Rails', by where they
     # are ('Name' for an instance's, 'Name.' for a class's), and the models it stores or deletes.
     OPERATIONS = {
@@ -50,6 +62,19 @@ module RmtRs
           'Profile.' => %i[filter_profiles identify_known_profiles ensure_complete_profiles_exist ensure_profile_exists]
         },
         models: %w[System SystemUptime Profile SystemProfile]
+      },
+      activations: {
+        methods: {
+          'Api::Connect::V3::Systems::ActivationsController' => %i[index respond_with],
+          'Api::Connect::V4::Systems::ActivationsController' => %i[index respond_with],
+          'V3::ActivationSerializer' => %i[id system_id service regcode name status starts_at expires_at type attributes],
+          **CATALOG
+        },
+        models: []
+      },
+      service: {
+        methods: { 'ServicesController' => %i[show make_repo_url], **CATALOG },
+        models: []
       },
       deregister: {
         methods: {

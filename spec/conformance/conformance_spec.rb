@@ -6,7 +6,7 @@ require_relative 'runner'
 # What is implemented so far, by the host app in Ruby and by the core: names of recorded conversations.
 SUPPORTED_CASES = {
   'off' => %w[announce-* health],
-  'controller' => %w[announce-* health update-* deregister*]
+  'controller' => %w[announce-* health update-* deregister* service-xml service-xml-anonymous]
 }.freeze
 
 # CASES=glob runs other conversations than the supported ones; run.rb runs them against a server that
@@ -29,7 +29,9 @@ RSpec.describe 'recorded conversations' do
       # Ruby gives the same answers, so they alone do not tell who gave them.
       after do
         log = File.read(@host.log)
-        expect(log).to match(/rmt_rs .*in Rust: announce, authenticate, update, deregister$/) if door == 'controller'
+        if door == 'controller'
+          expect(log).to match(/rmt_rs .*in Rust: announce, authenticate, update, activations, service, deregister$/)
+        end
         expect(log).not_to match(/rmt_rs: .* (left to|failed in) Ruby/)
       end
 

@@ -13,10 +13,12 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 /// let value = serde_json::json!({"a": "<x> & \u{2028}"});
 /// assert_eq!(registration::json::to_json(&value), r#"{"a":"\u003cx\u003e \u0026 \u2028"}"#);
 /// ```
-pub fn to_json(value: &serde_json::Value) -> String {
+///
+/// `value` must be one whose keys are text and whose [`Serialize`] does not fail of itself.
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     let mut out = Vec::with_capacity(128);
     let mut serializer = Serializer::with_formatter(&mut out, RailsFormatter(CompactFormatter));
-    // Writing a tree of values into memory has no way to fail, and what it writes is UTF-8.
+    // Writing such a value into memory has no way to fail, and what is written is UTF-8.
     if value.serialize(&mut serializer).is_err() {
         out.clear();
     }

@@ -22,8 +22,10 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod activations;
 mod announce;
 mod authenticate;
+pub mod catalog;
 mod deregister;
 mod error;
 pub mod json;
@@ -31,6 +33,7 @@ mod log;
 pub mod params;
 mod profiles;
 mod progress;
+mod service;
 mod source;
 pub mod store;
 mod update;

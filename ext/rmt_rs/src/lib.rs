@@ -10,11 +10,12 @@ mod slot;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use magnus::{Error, Module, RArray, Ruby, function};
+use registration::catalog::Rendering;
 use registration::{Credentials, SystemRow, Written};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::messages::{Caller, Keepalive, Kept, Recognised};
+use crate::messages::{Caller, Keepalive, Kept, Look, Recognised};
 
 /// `RmtRs::Native.announce(parameters)`: the request's parameters as JSON; an array with what
 /// `RmtRs::Announced` has for members.
@@ -74,6 +75,32 @@ fn deregister(ruby: &Ruby, system: String) -> Result<(), Error> {
             registration.deregister(&system, &progress).await
         })
     })
+}
+
+/// `RmtRs::Native.activations(system_id, look)`: the answer's body.
+fn activations(ruby: &Ruby, system_id: u64, look: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let rendering = rendering(ruby, &look)?;
+        runtime::run(ruby, |registration, _| async move {
+            registration.activations(system_id, &rendering).await
+        })
+    })
+}
+
+/// `RmtRs::Native.service(service_id, look)`: the answer's body, nil when there is no such service.
+fn service(ruby: &Ruby, service_id: u64, look: String) -> Result<Option<String>, Error> {
+    guarded(ruby, || {
+        let rendering = rendering(ruby, &look)?;
+        runtime::run(ruby, |registration, _| async move {
+            registration.service(service_id, &rendering).await
+        })
+    })
+}
+
+fn rendering(ruby: &Ruby, look: &str) -> Result<Rendering, Error> {
+    parsed::<Look>(ruby, look)?
+        .try_into()
+        .map_err(|failure| errors::exception(ruby, &failure))
 }
 
 /// What Ruby says. That it cannot be understood is found out before anything is done.
@@ -151,6 +178,8 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_module_function("authenticate", function!(authenticate, 1))?;
     native.define_module_function("update", function!(update, 2))?;
     native.define_module_function("deregister", function!(deregister, 1))?;
+    native.define_module_function("activations", function!(activations, 2))?;
+    native.define_module_function("service", function!(service, 2))?;
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.define_module_function("reach", function!(reach, 0))?;
     native.define_module_function("shut_down", function!(shut_down, 0))?;

@@ -1,7 +1,9 @@
 //! What Ruby and Rust tell each other about systems, as JSON.
 
+use registration::catalog::{BaseUrl, Rendering};
 use registration::{
-    Authenticated, Credentials, Found, Level, LogLine, SystemRow, TokenHeader, Updated,
+    Authenticated, Credentials, Error, Failure, Found, Level, LogLine, SystemRow, TokenHeader,
+    Updated,
 };
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +88,31 @@ impl From<Updated> for Kept {
             clear_profile_cache: updated.clear_profile_cache,
             log: updated.log.into_iter().map(Line::from).collect(),
         }
+    }
+}
+
+/// How an answer about the catalog is to look.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    base_url: String,
+    free_as_stored: bool,
+    credentials_in_repoindex: bool,
+    redirect_hosts: Vec<String>,
+}
+
+impl TryFrom<Look> for Rendering {
+    type Error = Failure;
+
+    fn try_from(look: Look) -> Result<Self, Failure> {
+        let base_url = BaseUrl::parse(&look.base_url)
+            .ok_or_else(|| Failure::unwritten(Error::Declined("a strange base URL")))?;
+        Ok(Self {
+            free_as_stored: look.free_as_stored,
+            credentials_in_repoindex: look.credentials_in_repoindex,
+            redirect_hosts: look.redirect_hosts,
+            ..Self::new(base_url)
+        })
     }
 }
 

@@ -1,8 +1,10 @@
 # frozen_string_literal: true
 
 require_relative 'controller/shared'
+require_relative 'controller/activations'
 require_relative 'controller/announce'
 require_relative 'controller/authentication'
+require_relative 'controller/services'
 require_relative 'controller/systems'
 
 module RmtRs
@@ -14,7 +16,9 @@ module RmtRs
       DOORS = {
         'ApplicationController' => [Shared, Authentication],
         'Api::Connect::V3::Subscriptions::SystemsController' => [Announce],
-        'Api::Connect::V3::Systems::SystemsController' => [Systems]
+        'Api::Connect::V3::Systems::SystemsController' => [Systems],
+        'Api::Connect::V3::Systems::ActivationsController' => [Activations],
+        'ServicesController' => [Services]
       }.freeze
 
       # Puts the doors before RMT's actions; run again whenever Rails reloads them. Where they are

@@ -11,14 +11,18 @@ Rails.application.routes.draw do
       post 'subscriptions/systems', to: 'subscriptions/systems#announce_system'
       put 'systems', to: 'systems/systems#update'
       delete 'systems', to: 'systems/systems#deregister'
+      get 'systems/activations', to: 'systems/activations#index'
     end
 
     scope module: :v4 do
       post 'subscriptions/systems', to: 'subscriptions/systems#announce_system'
       put 'systems', to: 'systems/systems#update'
       delete 'systems', to: 'systems/systems#deregister'
+      get 'systems/activations', to: 'systems/activations#index'
     end
   end
 
+  get '/services/:id', to: 'services#show'
+  get '/services/:id/repo/repoindex.xml', to: 'services#show'
   get '/api/health/status', to: 'api/health#status', defaults: { format: 'json' }
 end

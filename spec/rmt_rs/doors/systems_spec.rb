@@ -105,6 +105,40 @@ RSpec.describe 'The controller door of registered systems' do
     expect(request(:Put, {}, token: "\xFF".b).code.to_i).to be < 500
   end
 
+  describe 'what a system may use' do
+    before do
+      @database.load_sql(File.join(Host::PROJECT, 'spec/conformance/catalog.sql'))
+      @database.with_client do |sql|
+        sql.query('INSERT INTO systems (id, login, password, created_at, updated_at) ' \
+                  "VALUES (7, 'SCC_a', 's3cret', NOW(), NOW())")
+        sql.query('INSERT INTO activations (id, system_id, service_id, created_at, updated_at) VALUES (3, 7, 1, NOW(), NOW())')
+      end
+    end
+
+    def get(path, login: 'SCC_a')
+      uri = URI("#{@host.url}#{path}")
+      request = Net::HTTP::Get.new(uri, 'Accept' => 'application/json', 'User-Agent' => 'SUSEConnect/1')
+      request.basic_auth(login, 's3cret') if login
+      Net::HTTP.start(uri.host, uri.port) { |http| http.request(request) }
+    end
+
+    it 'is listed in Rust, with the trees that were recorded' do
+      answer = get('/connect/systems/activations')
+      expect([answer.code, answer['Content-Type']]).to eq(['200', 'application/json; charset=utf-8'])
+      listed = JSON.parse(answer.body)
+      expect(listed.map { |activation| activation.values_at('id', 'system_id') }).to eq([[3, 7]])
+      recorded = JSON.parse(File.read(File.join(Host::PROJECT, 'spec/conformance/cases/activate-base.json')))
+      body = recorded['expect']['steps'].last['body'].gsub('<base>', @host.url).gsub('<host>', @host.url)
+      expect(listed.first['service']).to eq(JSON.parse(body))
+    end
+
+    it 'is told to zypper in Rust, and what is no service by RMT' do
+      expect(get('/services/1', login: nil).body).to start_with('<repoindex ttl="86400"><repo ')
+      expect(get('/services/999999', login: nil).code).to eq('404')
+      expect(get('/services/none', login: nil).code).to eq('404')
+    end
+  end
+
   it 'has Ruby answer when Rust cannot reach the database' do
     host = Host.new(database_url: @database.url, door: 'controller', env: { 'RMT_RS_PASSWORD' => 'wrong' }).start
     expect(request(:Put, { hostname: 'ruby' }, host: host).code).to eq('204')

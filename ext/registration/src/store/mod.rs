@@ -1,5 +1,6 @@
 //! The database: configuration, connections, and every SQL statement there is.
 
+mod catalog;
 mod config;
 mod credentials;
 mod fault;
@@ -11,6 +12,7 @@ mod system_row;
 mod systems;
 mod updates;
 
+pub use catalog::{Criteria, Relatives, Wanted};
 pub use config::{DatabaseConfig, Secret, Tls, TlsMode};
 pub(crate) use credentials::Candidate;
 pub use pool::Store;

@@ -52,9 +52,15 @@ module RmtRs
         # What would go wrong before the action, outside of what Rails lets a controller rescue.
         def process_action(*)
           return super unless RmtRs.takes?(door_operation)
-          return unless columns_known?
 
+          # Rails wraps parameters by a model's columns, and would wait for the database to name them.
+          RmtRs.system_defaults
           super
+        rescue Unavailable, ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
+          raise if !RmtRs.takes?(door_operation) || performed? || !database_away?(e)
+
+          logger.error("rmt_rs: #{door_operation} failed: #{e.class}")
+          render_unavailable(door_operation)
         rescue ArgumentError
           # Rails checks the encoding of values; keys make it crash while it logs them.
           raise if !RmtRs.takes?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
@@ -62,16 +68,8 @@ module RmtRs
           refuse(door_operation, 'The request is not valid UTF-8', 400)
         end
 
-        # Rails wraps parameters by a model's columns, and would wait for the database to name them.
-        def columns_known?
-          RmtRs.system_defaults
-          true
-        rescue Unavailable, ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
-          raise unless e.is_a?(Unavailable) || Shared.status_for(e) == 503
-
-          logger.error("rmt_rs: #{door_operation} failed: #{e.message}")
-          render_unavailable(door_operation)
-          false
+        def database_away?(error)
+          error.is_a?(Unavailable) || Shared.status_for(error) == 503
         end
 
         # Runs what is done in Rust and takes its time.
@@ -95,6 +93,13 @@ module RmtRs
           raise Declined, 'an answer other than JSON' unless request.format == :json
 
           params.slice(*names).to_unsafe_h
+        end
+
+        # What an answer about the catalog depends on besides the catalog.
+        def look_of_answer
+          { base_url: request.base_url, free_as_stored: defined?(::SccProxy::Engine) ? true : false,
+            credentials_in_repoindex: defined?(::StrictAuthentication::Engine) ? true : false,
+            redirect_hosts: '::RMT::Config'.safe_constantize.try(:redirect_repo_hosts) || [] }
         end
 
         # The record for Ruby's code around Rust's, without asking the database.
