@@ -11,6 +11,16 @@ require_relative 'rmt_rs/native'
 # Loaded by Bundler (in RMT's Gemfile) or by RMT itself (as `engines/rmt_rs/lib/rmt_rs.rb`), it hooks
 # into Rails by {Railtie} and does nothing until the flag says so: see {Configuration}.
 module RmtRs
+  # The columns of what Rust reads or copies as a whole.
+  COLUMNS = {
+    'System' => %w[id login password hostname registered_at last_seen_at created_at updated_at scc_registered_at
+                   scc_system_id system_token system_information instance_data proxy_byos_mode pubcloud_reg_code],
+    'Activation' => %w[id service_id system_id created_at updated_at subscription_id]
+  }.freeze
+  # The operations that do.
+  READING = %i[authenticate update deregister].freeze
+  private_constant :COLUMNS, :READING
+
   @counters = Counters.new
   @operations = []
   @callbacks_on_create = []
@@ -135,6 +145,7 @@ module RmtRs
         reach
         # What wraps the parameters asks for the names.
         ::System.attribute_names
+        leave_unknown_columns_to_ruby
         ::System.columns_hash.transform_values(&:default).freeze
       end
     end
@@ -146,6 +157,19 @@ module RmtRs
     rescue JSON::GeneratorError, JSON::NestingError, SystemStackError
       # Infinity, for one, which JSON cannot say; or text in no encoding.
       raise Declined, 'parameters that JSON cannot express'
+    end
+
+    # Rust reads and copies the columns it knows: with others, a record made from what it read would
+    # lie about them.
+    def leave_unknown_columns_to_ruby
+      unknown = COLUMNS.flat_map do |model, columns|
+        model = model.safe_constantize or next []
+        (model.column_names - columns).map { |column| "#{model.table_name}.#{column}" }
+      end
+      return if unknown.empty? || (@operations & READING).empty?
+
+      @operations -= READING
+      logger&.warn("rmt_rs: #{READING.join(', ')} left to Ruby: the columns #{unknown.join(', ')} are not known")
     end
 
     def reach

@@ -233,6 +233,7 @@ impl Authentication<'_> {
                 let from = candidates[0].row.id;
                 let now = whole_seconds(self.now);
                 let mut copy = SystemRow {
+                    registered_at: candidates[0].row.registered_at.or(Some(now)),
                     created_at: now,
                     updated_at: now,
                     system_token: self.credentials.token().map(str::to_owned),
@@ -280,6 +281,9 @@ impl Authentication<'_> {
         {
             // RMT touches here, which is no save: it asks for no report to SCC.
             changes.last_seen_at = Some(now);
+        }
+        if changes.reset_scc && row.registered_at.is_none() {
+            changes.registered_at = Some(now);
         }
         changes.updated_at = Some(now).filter(|_| changes.any_value());
         changes

@@ -81,6 +81,11 @@ RSpec.describe 'The controller door of registered systems' do
     expect([answer.code, JSON.parse(answer.body)])
       .to eq(['401', { 'type' => 'error', 'error' => message, 'localized_error' => message }])
     expect(log).not_to include('gu3ssed')
+    left = log.scan('authenticate left to Ruby').size
+    answer = request(:Put, {}, login: "\xFF".b, password: 'gu3ssed')
+    expect(answer.code).to eq('401')
+    expect(log).not_to include('gu3ssed')
+    expect(log.scan('authenticate left to Ruby').size).to eq(left)
     expect(request(:Put, {}, login: nil)['WWW-Authenticate']).to eq('Basic realm="RMT API"')
   end
 
@@ -137,6 +142,21 @@ RSpec.describe 'The controller door of registered systems' do
       expect(get('/services/999999', login: nil).code).to eq('404')
       expect(get('/services/none', login: nil).code).to eq('404')
     end
+  end
+
+  it 'registers what never was, as RMT does' do
+    request(:Put, {})
+    expect(rows('SELECT registered_at FROM systems').first['registered_at']).not_to be_nil
+  end
+
+  it 'leaves systems to Ruby that have columns it does not know' do
+    database = SuiteDatabase.fresh('door_columns')
+    database.with_client { |sql| sql.query('ALTER TABLE systems ADD future INT DEFAULT 5') }
+    host = Host.new(database_url: database.url, door: 'controller').start
+    expect(log(host)).to match(/authenticate, update, deregister left to Ruby: the columns systems.future are not known/)
+    expect(log(host)).to match(/in Rust: announce, activations, service;? ?/)
+  ensure
+    host&.stop
   end
 
   it 'has Ruby answer when Rust cannot reach the database' do

@@ -86,6 +86,9 @@ pub(crate) struct SystemChanges {
     pub hostname: Option<Option<String>>,
     pub system_information: Option<String>,
     pub system_token: Option<String>,
+    /// For rows that never had one: RMT sets it whenever it reads such a row, and saves it with the
+    /// rest (`after_initialize` in `System`).
+    pub registered_at: Option<PrimitiveDateTime>,
     pub last_seen_at: Option<PrimitiveDateTime>,
     pub updated_at: Option<PrimitiveDateTime>,
     /// Asks for a report to SCC. RMT does so whenever it saves a system, even if nothing changed,
@@ -99,6 +102,7 @@ impl SystemChanges {
         self.hostname.is_some()
             || self.system_information.is_some()
             || self.system_token.is_some()
+            || self.registered_at.is_some()
             || self.last_seen_at.is_some()
     }
 
@@ -118,6 +122,7 @@ impl SystemChanges {
         if let Some(token) = &self.system_token {
             row.system_token = Some(token.clone());
         }
+        row.registered_at = self.registered_at.or(row.registered_at);
         row.last_seen_at = self.last_seen_at.or(row.last_seen_at);
         row.updated_at = self.updated_at.unwrap_or(row.updated_at);
         if self.reset_scc {
@@ -152,6 +157,9 @@ impl Session {
         }
         if let Some(token) = &changes.system_token {
             columns.push("system_token = ").push_bind_unseparated(token);
+        }
+        if let Some(time) = changes.registered_at {
+            columns.push("registered_at = ").push_bind_unseparated(time);
         }
         if let Some(time) = changes.last_seen_at {
             columns.push("last_seen_at = ").push_bind_unseparated(time);

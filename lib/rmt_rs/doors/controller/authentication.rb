@@ -18,6 +18,8 @@ module RmtRs
           return super unless RmtRs.takes?(:authenticate)
 
           authenticate_or_request_with_http_basic('RMT API') do |login, password|
+            # Asks the database, the first time: before anything else does, and with an end to it.
+            RmtRs.system_defaults
             # Not asked for here; strict_authentication looks at all of them.
             @systems = ::System.get_by_credentials(login, password)
             recognised = in_rust { RmtRs.authenticate(caller_of_action(login, password, skip_on_duplicated)) }
@@ -26,12 +28,22 @@ module RmtRs
           end
         rescue RmtRs::Error => e
           authentication_failed(e) { super(skip_on_duplicated: skip_on_duplicated) }
+        rescue ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
+          raise if performed? || !database_away?(e)
+
+          logger.error("rmt_rs: authenticate failed: #{e.class}")
+          render_unavailable(:authenticate)
         end
 
         private
 
         def caller_of_action(login, password, skip_on_duplicated)
-          { login: text(login), password: text(password), token_sent: request.headers.key?(TOKEN_HEADER),
+          login = text(login)
+          password = text(password)
+          # Nobody has such credentials.
+          raise RmtError.new('Invalid system credentials', false, 401) unless [login, password].all? { |it| it&.valid_encoding? }
+
+          { login: login, password: password, token_sent: request.headers.key?(TOKEN_HEADER),
             token: text(request.headers[TOKEN_HEADER]), user_agent: text(request.headers['HTTP_USER_AGENT'])&.scrub,
             tokens_enabled: system_tokens_enabled?, skip_on_duplicated: skip_on_duplicated }
         end
@@ -42,6 +54,7 @@ module RmtRs
         end
 
         def recognise(recognised)
+          RmtRs.count(:authenticate, :rust)
           write_log(recognised['log'])
           return unless recognised['system']
 

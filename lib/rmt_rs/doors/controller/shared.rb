@@ -109,7 +109,7 @@ module RmtRs
 
         # The columns of a record as the database has them.
         def columns_of(system)
-          columns = system.attributes.transform_values { |value| value.try(:strftime, '%F %T') || value }
+          columns = system.attributes.transform_values { |value| value.respond_to?(:utc) ? value.utc.strftime('%F %T') : value }
           mode = columns['proxy_byos_mode']
           mode = ::System.proxy_byos_modes[mode] if mode.is_a?(String)
           columns.merge('proxy_byos_mode' => mode)

@@ -15,6 +15,9 @@ module RmtRs
           return super unless RmtRs.takes?(:update)
 
           begin
+            # By a callback that counts on RMT's own action to save it.
+            raise Declined, 'the system has unsaved changes' if @system.changed?
+
             kept = in_rust { RmtRs.update(columns_of(@system), rotates_token?, parameters_among(PARAMETERS)) }
           rescue RmtRs::Error => e
             return failed(:update, e) { super() }
@@ -34,6 +37,7 @@ module RmtRs
           return super unless RmtRs.takes?(:deregister)
 
           begin
+            parameters_among([])
             in_rust { RmtRs.deregister(columns_of(@system)) }
           rescue RmtRs::Error => e
             return failed(:deregister, e) { super() }
