@@ -97,7 +97,7 @@ impl Session {
         Ok(())
     }
 
-    /// Bounds the time of `statements`, all of one attempt, which use this session.
+    /// Bounds the time of `statements`, all those of one attempt.
     pub(crate) async fn bounded<T>(
         limit: Duration,
         statements: impl Future<Output = Result<T, Interruption>>,
