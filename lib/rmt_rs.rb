@@ -23,14 +23,14 @@ module RmtRs
 
   @counters = Counters.new
   @operations = []
-  @callbacks_on_create = []
+  @honoured_callbacks = []
 
   class << self
     # @return [Logger, nil] Rails' logger
     attr_accessor :logger
 
-    # @return [Array<Symbol>] what others want called on every system that is created
-    attr_reader :callbacks_on_create
+    # @return [Array<Symbol>] what others want called on every system that is created or deleted
+    attr_reader :honoured_callbacks
 
     # @return [Hash{Array(Symbol, Symbol) => Integer}] see {Counters}
     # @example
@@ -67,7 +67,7 @@ module RmtRs
       survey = Survey.new(root)
       reasons = survey.reasons
       @operations = reasons.select { |_, why| why.empty? }.keys
-      @callbacks_on_create = survey.honoured if @operations.any?
+      @honoured_callbacks = survey.honoured if @operations.any?
       learn_columns_at_boot if @operations.any?
       report(configuration, reasons.reject { |_, why| why.empty? })
     rescue LoadError, InternalError => e

@@ -282,10 +282,7 @@ impl Authentication<'_> {
             // RMT touches here, which is no save: it asks for no report to SCC.
             changes.last_seen_at = Some(now);
         }
-        if changes.reset_scc && row.registered_at.is_none() {
-            changes.registered_at = Some(now);
-        }
-        changes.updated_at = Some(now).filter(|_| changes.any_value());
+        changes.stamp(row, now);
         changes
     }
 

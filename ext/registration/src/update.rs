@@ -67,8 +67,7 @@ impl Registration {
         let now = self.clock.now();
         let mut changes = changes(system, hostname, hwinfo);
         changes.system_token.clone_from(&system_token);
-        changes.registered_at = Some(whole_seconds(now)).filter(|_| system.registered_at.is_none());
-        changes.updated_at = Some(whole_seconds(now)).filter(|_| changes.any_value());
+        changes.stamp(system, whole_seconds(now));
         let mut updated = system.clone();
         changes.apply(&mut updated);
 

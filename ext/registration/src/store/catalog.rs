@@ -105,6 +105,11 @@ pub struct Relatives {
     pub roots: Vec<Label>,
 }
 
+/// The beginning of a query for whole products, without `FROM`.
+fn products() -> QueryBuilder<MySql> {
+    QueryBuilder::new(format!("SELECT {LABEL}, {REST}"))
+}
+
 impl Session {
     /// The product that `criteria` describe, without repositories. Of several the one with the
     /// lowest id, as RMT's search of the table finds it first.
@@ -115,12 +120,8 @@ impl Session {
         &mut self,
         criteria: &Criteria,
     ) -> Result<Option<Product>, Interruption> {
-        let mut query = QueryBuilder::new("SELECT ");
-        query
-            .push(LABEL)
-            .push(", ")
-            .push(REST)
-            .push(" FROM products p LEFT JOIN services s ON s.product_id = p.id WHERE TRUE");
+        let mut query = products();
+        query.push(" FROM products p LEFT JOIN services s ON s.product_id = p.id WHERE TRUE");
         criteria.push(&mut query);
         query.push(" ORDER BY p.id LIMIT 1");
         self.one_product(query).await
@@ -134,11 +135,8 @@ impl Session {
         &mut self,
         service_id: u64,
     ) -> Result<Option<Product>, Interruption> {
-        let mut query = QueryBuilder::new("SELECT ");
+        let mut query = products();
         query
-            .push(LABEL)
-            .push(", ")
-            .push(REST)
             .push(" FROM services s JOIN products p ON p.id = s.product_id WHERE s.id = ")
             .push_bind(service_id);
         self.one_product(query).await

@@ -106,6 +106,15 @@ impl SystemChanges {
             || self.last_seen_at.is_some()
     }
 
+    /// Completes the changes of a save at the time `now` with the times that go with it: what RMT
+    /// saves it also registers, if it never was, and dates, if a value changes.
+    pub fn stamp(&mut self, row: &SystemRow, now: PrimitiveDateTime) {
+        if self.reset_scc && row.registered_at.is_none() {
+            self.registered_at = Some(now);
+        }
+        self.updated_at = Some(now).filter(|_| self.any_value());
+    }
+
     /// Whether there is anything to write.
     pub fn needed_by(&self, row: &SystemRow) -> bool {
         self.any_value() || (self.reset_scc && row.scc_registered_at.is_some())

@@ -12,7 +12,7 @@ module RmtRs
           return super unless RmtRs.takes?(:activations)
 
           begin
-            parameters_among([])
+            answers_json
             body = in_rust { RmtRs.activations(@system.id, look_of_answer) }
           rescue RmtRs::Error => e
             return failed(:activations, e) { super() }

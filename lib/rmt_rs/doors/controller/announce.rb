@@ -33,7 +33,7 @@ module RmtRs
           @system = announced_system(announced)
           response.headers['X-System-Profiles-Action'] = 'clear-cache' if announced.clear_profile_cache
           logger.info("System '#{announced.hostname}' announced")
-          RmtRs.callbacks_on_create.each { |callback| @system.public_send(callback) }
+          tell_others(@system)
           render body: announced.body, content_type: 'application/json', status: :created
         end
 

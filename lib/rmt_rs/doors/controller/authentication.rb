@@ -5,9 +5,6 @@ module RmtRs
     module Controller
       # `ApplicationController#authenticate_system`: the step before most of RMT's actions.
       module Authentication
-        TOKEN_HEADER = 'System-Token'
-        private_constant :TOKEN_HEADER
-
         protected
 
         # Leaves the system in `@system` and its token in the answer, as RMT's own does, or answers.
@@ -27,12 +24,9 @@ module RmtRs
             true
           end
         rescue RmtRs::Error => e
-          authentication_failed(e) { super(skip_on_duplicated: skip_on_duplicated) }
+          failed(:authenticate, e) { super(skip_on_duplicated: skip_on_duplicated) }
         rescue ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
-          raise if performed? || !database_away?(e)
-
-          logger.error("rmt_rs: authenticate failed: #{e.class}")
-          render_unavailable(:authenticate)
+          not_reached(:authenticate, e)
         end
 
         private
@@ -43,8 +37,8 @@ module RmtRs
           # Nobody has such credentials.
           raise RmtError.new('Invalid system credentials', false, 401) unless [login, password].all? { |it| it&.valid_encoding? }
 
-          { login: login, password: password, token_sent: request.headers.key?(TOKEN_HEADER),
-            token: text(request.headers[TOKEN_HEADER]), user_agent: text(request.headers['HTTP_USER_AGENT'])&.scrub,
+          { login: login, password: password, token_sent: request.headers.key?(Shared::TOKEN_HEADER),
+            token: text(request.headers[Shared::TOKEN_HEADER]), user_agent: text(request.headers['HTTP_USER_AGENT'])&.scrub,
             tokens_enabled: system_tokens_enabled?, skip_on_duplicated: skip_on_duplicated }
         end
 
@@ -59,19 +53,8 @@ module RmtRs
           return unless recognised['system']
 
           @system = record_of(recognised['system'])
-          headers[TOKEN_HEADER] = recognised['token_echo'].presence if recognised['token_echo']
-          RmtRs.callbacks_on_create.each { |callback| @system.public_send(callback) } if recognised['copied']
-        end
-
-        def authentication_failed(error, &)
-          case error
-          when RmtError
-            logger.info('rmt_rs: no system has these credentials')
-            RmtRs.count(:authenticate, :refused)
-            render_rmt_error(error.message, error.status)
-          else
-            failed(:authenticate, error, &)
-          end
+          headers[Shared::TOKEN_HEADER] = recognised['token_echo'].presence if recognised['token_echo']
+          tell_others(@system) if recognised['copied']
         end
       end
     end

@@ -16,6 +16,8 @@ module RmtRs
                                Mysql2::Error::ConnectionError Trilogy::ConnectionError].freeze
         private_constant :BAD_VALUES, :UNAVAILABLE, :CONNECTION_ERRORS
 
+        TOKEN_HEADER = 'System-Token'
+
         class << self
           # @param error [Exception] of ActiveRecord
           # @return [Integer, nil] what to answer to it: 422 when the client's values are to blame, 503
@@ -57,10 +59,9 @@ module RmtRs
           RmtRs.system_defaults
           super
         rescue Unavailable, ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
-          raise if !RmtRs.takes?(door_operation) || performed? || !database_away?(e)
+          raise unless RmtRs.takes?(door_operation)
 
-          logger.error("rmt_rs: #{door_operation} failed: #{e.class}")
-          render_unavailable(door_operation)
+          not_reached(door_operation, e)
         rescue ArgumentError
           # Rails checks the encoding of values; keys make it crash while it logs them.
           raise if !RmtRs.takes?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
@@ -68,8 +69,12 @@ module RmtRs
           refuse(door_operation, 'The request is not valid UTF-8', 400)
         end
 
-        def database_away?(error)
-          error.is_a?(Unavailable) || Shared.status_for(error) == 503
+        # Answers for a database that was asked by Rails; any other error is raised again.
+        def not_reached(operation, error)
+          raise error if performed? || !(error.is_a?(Unavailable) || Shared.status_for(error) == 503)
+
+          logger.error("rmt_rs: #{operation} failed: #{error.class}")
+          render_unavailable(operation)
         end
 
         # Runs what is done in Rust and takes its time.
@@ -89,10 +94,14 @@ module RmtRs
         # What Rust looks at of the request's parameters.
         def parameters_among(names)
           raise Declined, 'a multipart body' if request.content_mime_type == :multipart_form
-          # RMT stores first and then finds that it cannot answer.
-          raise Declined, 'an answer other than JSON' unless request.format == :json
 
+          answers_json
           params.slice(*names).to_unsafe_h
+        end
+
+        # Where another format is asked for RMT stores first and then finds that it cannot answer.
+        def answers_json
+          raise Declined, 'an answer other than JSON' unless request.format == :json
         end
 
         # What an answer about the catalog depends on besides the catalog.
@@ -113,6 +122,11 @@ module RmtRs
           mode = columns['proxy_byos_mode']
           mode = ::System.proxy_byos_modes[mode] if mode.is_a?(String)
           columns.merge('proxy_byos_mode' => mode)
+        end
+
+        # Runs what others want called when a system is created or deleted.
+        def tell_others(system)
+          RmtRs.honoured_callbacks.each { |callback| system.public_send(callback) }
         end
 
         def write_log(lines)
@@ -159,12 +173,8 @@ module RmtRs
           logger.warn("rmt_rs: #{operation} left to Ruby: #{failure.message}")
           yield
         rescue ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
-          status = Shared.status_for(e)
-          raise if performed? || status.nil?
-          return refuse(operation, 'A parameter cannot be stored', status) if status == 422
-
-          logger.error("rmt_rs: #{operation} failed in Ruby, too: #{e.class}")
-          render_unavailable(operation)
+          bad_value = !performed? && Shared.status_for(e) == 422
+          bad_value ? refuse(operation, 'A parameter cannot be stored', 422) : not_reached(operation, e)
         end
 
         def render_unavailable(operation)

@@ -37,13 +37,13 @@ module RmtRs
           return super unless RmtRs.takes?(:deregister)
 
           begin
-            parameters_among([])
+            answers_json
             in_rust { RmtRs.deregister(columns_of(@system)) }
           rescue RmtRs::Error => e
             return failed(:deregister, e) { super() }
           end
           RmtRs.count(:deregister, :rust)
-          RmtRs.callbacks_on_create.each { |callback| @system.public_send(callback) }
+          tell_others(@system)
           head :no_content
         end
 
@@ -54,7 +54,7 @@ module RmtRs
         end
 
         def rotates_token?
-          request.headers.key?('System-Token') && system_tokens_enabled?
+          request.headers.key?(Shared::TOKEN_HEADER) && system_tokens_enabled?
         end
 
         # After the action: Rust has rotated the token together with the rest.

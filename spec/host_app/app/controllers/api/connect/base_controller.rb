@@ -10,6 +10,11 @@ module Api
         headers['System-Token'] = @system.system_token
       end
 
+      # Hardware details and profiles are kept as they come, whatever their shape.
+      def info_params(key)
+        params.permit(key => {})
+      end
+
       def refresh_system_token
         @system.update!(system_token: SecureRandom.uuid)
         system_token_header

@@ -24,11 +24,6 @@ module Api
             response.headers['X-System-Profiles-Action'] = 'clear-cache' if rest.any?
             attributes[:profiles] = Profile.store(complete) if complete.any?
           end
-
-          # Hardware details and profiles are kept as they come, whatever their shape.
-          def info_params(key)
-            params.permit(key => {})
-          end
         end
       end
     end

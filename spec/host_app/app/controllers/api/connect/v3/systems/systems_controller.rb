@@ -24,12 +24,6 @@ module Api
             DeregisteredSystem.find_or_create_by!(scc_system_id: @system.scc_system_id) if @system.scc_system_id
             head :no_content
           end
-
-          private
-
-          def info_params(key)
-            params.permit(key => {})
-          end
         end
       end
     end
