@@ -17,8 +17,8 @@ use common::server::Server;
 use common::way::{Accident, accident_on};
 use common::{config, predictable, registration};
 use registration::{
-    Authenticated, Credentials, Error, Failure, Found, Level, Progress, Registration, TokenHeader,
-    Updated, Written,
+    Actor, Authenticated, Credentials, Error, Failure, Found, Level, Progress, Registration,
+    TokenHeader, Updated, Written,
 };
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -42,6 +42,7 @@ fn old_client() -> Credentials {
         user_agent: Some(SUSECONNECT.to_owned()),
         tokens_enabled: true,
         skip_on_duplicated: false,
+        defer: false,
     }
 }
 
@@ -61,6 +62,14 @@ async fn authenticate(
         .await
 }
 
+fn actor(authenticated: &Authenticated) -> Actor {
+    Actor {
+        note: authenticated.note.clone(),
+        rotate_token: authenticated.knows_tokens(),
+        ..Actor::new(authenticated.system.clone())
+    }
+}
+
 async fn update(
     registration: &Registration,
     authenticated: &Authenticated,
@@ -68,8 +77,7 @@ async fn update(
 ) -> Result<Updated, Failure> {
     registration
         .update(
-            &authenticated.system,
-            authenticated.knows_tokens(),
+            &actor(authenticated),
             params.to_string().as_bytes(),
             &Progress::default(),
         )
@@ -1325,7 +1333,7 @@ async fn what_was_abandoned_is_not_written(server: &Server) {
     let authenticated = authenticate(&registration, &client("one")).await.unwrap();
     let before = place.systems().await;
     let failure = registration
-        .update(&authenticated.system, true, b"{}", &progress)
+        .update(&actor(&authenticated), b"{}", &progress)
         .await
         .unwrap_err();
     assert!(matches!(failure.error, Error::Abandoned), "{failure}");
