@@ -10,11 +10,7 @@ module RmtRs
   #   RmtRs::Replacements.new.urls # => :plain
   class Replacements
     # What stands for a service, a request, a product and a system.
-    Service = Struct.new(:id, :name) do
-      def to_param
-        id.to_s
-      end
-    end
+    Service = Struct.new(:id, :name)
     Request = Struct.new(:base_url, :put?, :post?)
     Product = Struct.new(:service)
     System = Struct.new(:activations)
@@ -61,7 +57,12 @@ module RmtRs
 
     def service_urls
       serializer = '::V3::ServiceSerializer'.safe_constantize or return :plain
-      case serializer.new(Service.new(7, 'A_B'), base_url: BASE).url
+      serializer = serializer.new(Service.new(7, 'A_B'), base_url: BASE)
+      # The routes are not known yet when this is asked.
+      serializer.define_singleton_method(:service_url) do |service, host:, credentials:|
+        "#{host}/services/#{service.id}?credentials=#{credentials}"
+      end
+      case serializer.url
       when "#{BASE}/services/7?credentials=A_B" then :plain
       when "#{PLUGIN}A_B&path=/services/7" then :plugin
       end
