@@ -1,0 +1,160 @@
+//! What the core costs without Ruby: `cargo bench -p registration`. Announce and activate are carried out
+//! against a MariaDB of the bench's own, as durable as any; parsing and rendering need none.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "benches fail that way"
+)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use common::registration;
+use common::server::Server;
+use criterion::{Criterion, Throughput};
+use registration::catalog::{BaseUrl, Rendering, Trees};
+use registration::{
+    Action, Actor, Announced, Caller, Credentials, Progress, Registration, TokenHeader, params,
+};
+use sqlx::Executor;
+use tokio::runtime::Runtime;
+
+const ANNOUNCE: &[u8] =
+    br#"{"hostname":"web01","hwinfo":{"cpus":4,"sockets":1,"hypervisor":"KVM","arch":"x86_64",
+"uuid":"00000000-0000-4000-8000-000000000001","cloud_provider":"amazon","mem_total":16384}}"#;
+const ACTIVATE: &[u8] = br#"{"identifier":"p1","version":"15.6","arch":"x86_64","token":"CODE"}"#;
+
+/// A base product with 21 modules, two below each, five repositories for each, all of them mirrored, and a
+/// subscription for it.
+const CATALOG: &str = "\
+INSERT INTO products (id, name, identifier, former_identifier, version, arch, product_type, product_class, free,
+    release_stage, friendly_version, shortname, cpe, eula_url, description)
+  SELECT seq, CONCAT('Product ', seq), CONCAT('p', seq), CONCAT('p', seq), '15.6', 'x86_64',
+    IF(seq = 1, 'base', 'module'), 'CLASS', seq > 1, 'released', '15 SP6', 'p', 'cpe:/o:suse:p:15:sp6',
+    'https://updates.example.com/license/', REPEAT('<p>What it is for.</p> ', 25) FROM seq_1_to_22;
+INSERT INTO services (id, product_id, created_at, updated_at) SELECT seq, seq, NOW(), NOW() FROM seq_1_to_22;
+INSERT INTO products_extensions (product_id, extension_id, root_product_id, recommended)
+  SELECT seq DIV 2, seq, 1, seq < 5 FROM seq_2_to_22;
+INSERT INTO repositories (id, scc_id, name, description, external_url, local_path, enabled, mirroring_enabled,
+    last_mirrored_at)
+  SELECT seq, seq, CONCAT('Product-SP6-Updates-', seq), CONCAT('Updates of product ', seq),
+    CONCAT('https://updates.example.com/SUSE/Updates/', seq), CONCAT('/SUSE/Updates/', seq), 1, 1, NOW()
+  FROM seq_1_to_110;
+INSERT INTO repositories_services (repository_id, service_id) SELECT seq, (seq - 1) DIV 5 + 1 FROM seq_1_to_110;
+INSERT INTO subscriptions (id, regcode, name, kind, status, system_limit, systems_count, created_at, updated_at)
+  VALUES (1, 'CODE', 'All of it', 'full', 'ACTIVE', 1, 0, NOW(), NOW());
+INSERT INTO subscription_product_classes (subscription_id, product_class) VALUES (1, 'CLASS')";
+
+fn rendering() -> Rendering {
+    Rendering::new(BaseUrl::parse("https://rmt.example.com").unwrap())
+}
+
+async fn announce(registration: &Registration) -> Announced {
+    registration
+        .announce(ANNOUNCE, &Progress::default())
+        .await
+        .unwrap()
+}
+
+/// What a client's request to activate the base product makes the core do.
+async fn activate(registration: &Registration, system: &Announced) {
+    let credentials = Credentials {
+        login: system.login.clone(),
+        password: system.password.clone(),
+        token: TokenHeader::Present(Some(String::new())),
+        user_agent: Some("SUSEConnect/1.21.0".to_owned()),
+        tokens_enabled: true,
+        skip_on_duplicated: false,
+        defer: true,
+    };
+    let progress = Progress::default();
+    let (authenticated, checked) = registration
+        .check(
+            &Caller::Unknown(credentials),
+            Action::Activate,
+            ACTIVATE,
+            &progress,
+        )
+        .await
+        .unwrap();
+    assert!(checked.failed.is_none(), "{:?}", checked.failed);
+    let authenticated = authenticated.unwrap();
+    let actor = Actor {
+        note: authenticated.note.clone(),
+        rotate_token: authenticated.knows_tokens(),
+        ..Actor::new(authenticated.system)
+    };
+    let subscription = checked.subscription.as_ref().map(|it| it.id);
+    let acted = registration
+        .activate(&checked, &actor, subscription, &rendering(), &progress)
+        .await
+        .unwrap();
+    assert_eq!(acted.created.len(), 1);
+}
+
+/// Each time a system that was announced just now, which is not counted.
+async fn activations(registration: &Registration, count: u64) -> Duration {
+    let mut spent = Duration::ZERO;
+    for _ in 0..count {
+        let system = announce(registration).await;
+        let begun = Instant::now();
+        activate(registration, &system).await;
+        spent += begun.elapsed();
+    }
+    spent
+}
+
+async fn tree(registration: &Registration) -> Trees {
+    let mut session = registration.store().session().await.unwrap();
+    session.tree(1).await.unwrap()
+}
+
+fn against_a_database(criterion: &mut Criterion) -> Trees {
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start("bench"));
+    let registration = runtime.block_on(async {
+        let database = server.database("bench").await;
+        let mut root = server.root(&database).await;
+        root.execute(sqlx::raw_sql(CATALOG)).await.unwrap();
+        registration(&server, &database)
+    });
+
+    criterion.bench_function("announce", |bencher| {
+        bencher.to_async(&runtime).iter(|| announce(&registration));
+    });
+    criterion.bench_function("check and activate", |bencher| {
+        bencher
+            .to_async(&runtime)
+            .iter_custom(|count| activations(&registration, count));
+    });
+    runtime.block_on(tree(&registration))
+}
+
+fn in_memory(criterion: &mut Criterion, trees: &Trees) {
+    let rendering = rendering();
+    let length = rendering.product(trees, 1).unwrap().len();
+    let mut group = criterion.benchmark_group("in memory");
+    group.throughput(Throughput::Bytes(length as u64));
+    group.bench_function("render a tree of 22 products", |bencher| {
+        bencher.iter(|| rendering.product(black_box(trees), 1));
+    });
+    group.throughput(Throughput::Bytes(ANNOUNCE.len() as u64));
+    group.bench_function("parse a body", |bencher| {
+        bencher.iter(|| {
+            let mut parsed = params::parse(black_box(ANNOUNCE)).unwrap();
+            params::take_permitted(&mut parsed, "hwinfo")
+        });
+    });
+    group.finish();
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let trees = against_a_database(&mut criterion);
+    in_memory(&mut criterion, &trees);
+    criterion.final_summary();
+}
