@@ -1,9 +1,8 @@
 # frozen_string_literal: true
 
-require 'digest'
 require 'optparse'
 require_relative 'host'
-require_relative 'shared_use'
+require_relative 'rmt_checkout'
 
 # What bin/host does: a host application with its database, in the foreground, until a signal.
 #
@@ -107,11 +106,9 @@ class HostCommand
   end
 
   def check_rmt
-    directory = @options[:rmt]
-    return unless directory
-    return if %w[config.ru config/rmt.yml lib/rmt.rb].all? { |file| File.file?(File.join(directory, file)) }
-
-    raise Refused, "#{directory} is not a checkout of RMT; name the directory that holds its config.ru and config/rmt.yml"
+    @rmt = RmtCheckout.new(@options[:rmt]) if @options[:rmt]
+  rescue RmtCheckout::Error => e
+    raise Refused, e.message
   end
 
   def check_database
@@ -142,7 +139,7 @@ class HostCommand
   def serve
     compile if @options[:door] == 'controller' && !Host.native_library
     start_mariadb unless @database
-    link_engine if @options[:rmt]
+    @rmt&.link
     prepare_database
     start_host
     @host.wait
@@ -153,7 +150,7 @@ class HostCommand
 
   def clean_up
     @host&.stop
-    @link&.leave { File.unlink(engine) }
+    @rmt&.unlink
     @mariadb&.stop
   end
 
@@ -175,67 +172,24 @@ class HostCommand
     @database = @mariadb.database(name)
   end
 
-  # RMT loads every directory in engines/ by its name, which is how a checkout of the gem gets
-  # in without a change of its Gemfile.
-  def link_engine
-    return if bundled?
-
-    @link = SharedUse.new(File.join(PROJECT, 'tmp/links', Digest::SHA256.hexdigest(engine)[0, 12]))
-    @link.enter do
-      next if File.exist?(engine)
-      raise "#{engine} points nowhere; remove it" if File.symlink?(engine)
-
-      FileUtils.mkdir_p(File.dirname(engine))
-      File.symlink(PROJECT, engine)
-      @link.made!
-    end
-  end
-
-  def engine
-    File.join(File.realpath(@options[:rmt]), 'engines/rmt_rs')
-  end
-
-  def bundled?
-    lock = "#{ENV.fetch('BUNDLE_GEMFILE', File.join(@options[:rmt], 'Gemfile'))}.lock"
-    File.file?(lock) && File.read(lock).match?(/^ +rmt_rs \(/)
-  end
-
   def prepare_database
     @database.create unless @database.exist?
-    tables = @database.tables
-    @options[:rmt] ? migrate(tables) : create_tables(tables)
+    return create_tables unless @rmt
+
+    @rmt.migrate(@database) { progress("migrating the database #{@database.name}") }
   end
 
-  def create_tables(tables)
+  def create_tables
     wanted = File.read(STRUCTURE).scan(/^CREATE TABLE IF NOT EXISTS (\w+)/).flatten
-    @database.load_sql(STRUCTURE) unless (wanted - tables).empty?
-  end
-
-  def migrate(tables)
-    return if (%w[schema_migrations systems] - tables).empty?
-
-    if tables.include?('systems')
-      raise "the database #{@database.name} has tables that RMT's migrations have not made; " \
-            'name another in HOST_DATABASE or DATABASE_URL'
-    end
-
-    progress("migrating the database #{@database.name}")
-    migration = host(log: File.join(PROJECT, 'tmp/log/migrate.log'))
-    return if migration.run('bundle', 'exec', 'rake', 'db:migrate')
-
-    raise "bundle exec rake db:migrate failed. The end of #{migration.log}:\n#{Processes.last_lines(migration.log)}"
+    @database.load_sql(STRUCTURE) unless (wanted - @database.tables).empty?
   end
 
   def start_host
-    @host = host
+    @host = Host.new(database_url: @database.url, door: @options[:door], port: @options[:port], rmt: @options[:rmt])
     progress("#{@options[:rmt] || 'spec/host_app'} on port #{@host.port}, log in #{@host.log}")
     @host.start
     puts "ready #{@host.url} database #{@database.url} door #{@options[:door]}"
     $stdout.flush
-  end
-
-  def host(**options)
-    Host.new(database_url: @database.url, door: @options[:door], port: @options[:port], rmt: @options[:rmt], **options)
   end
 
   def progress(text)

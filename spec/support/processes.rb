@@ -43,9 +43,16 @@ module Processes
   # @return [Boolean] whether it succeeded
   # @see spawn
   def run(*command, **options)
+    status(*command, **options).success?
+  end
+
+  # As {run}.
+  #
+  # @return [Process::Status] how it ended
+  def status(*command, **options)
     child = nil
     spawn(*command, **options) { |pid| child = pid }
-    Process.wait2(child).last.success?
+    Process.wait2(child).last
   rescue Exception # rubocop:disable Lint/RescueException -- a signal's, too
     terminate_group(child) if child
     raise
