@@ -45,7 +45,7 @@ class Demo
   end
 
   def load(host, environment)
-    K6.run('announce.js', { 'URL' => host.url, 'CLIENTS' => CLIENTS }.merge(environment))
+    K6.run('announce.js', { 'URL' => host.url, 'USERS' => CLIENTS }.merge(environment))
   end
 
   # Every system once, none of them twice, each with credentials of its own.
@@ -70,7 +70,7 @@ class Demo
   end
 
   def row(name, spent)
-    duration = spent.result['metrics']['http_req_duration']
+    duration = spent.result.values('http_req_duration')
     format('%-6s %15.0f %10.1f %10.1f %15.2f %16.1f', name, SYSTEMS / spent.seconds, duration['med'], duration['p(99)'],
            spent.cpu * 1000 / SYSTEMS, spent.statements.fdiv(SYSTEMS))
   end

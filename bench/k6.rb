@@ -1,18 +1,36 @@
 # frozen_string_literal: true
 
+require 'fileutils'
 require 'json'
-require 'open3'
 require 'tmpdir'
 require_relative '../spec/support/processes'
 
 # The load generator: a program of its own, so that its work is not counted as the server's.
 module K6
   PROJECT = File.expand_path('..', __dir__)
+  SCRIPTS = File.join(PROJECT, 'bench/k6')
   # Where bin/setup puts it when the machine has none.
   OWN = File.join(PROJECT, 'tmp/k6/bin/k6')
+  # k6's exit status when a threshold does not hold.
+  THRESHOLD = 99
 
-  # It is missing, or what it asked was not answered as it should.
+  # It is missing, or did not do what it should.
   class Error < StandardError; end
+
+  # What a run came to. `summary`: k6's figures, "metrics" => { "latency" => { "values" => … } … };
+  # `journal`: a line for each registration or failure, see bench/k6/instance.js; `log`: what it said.
+  Run = Struct.new(:summary, :journal, :passed, :log, keyword_init: true) do
+    # @param metric [String] such as "latency{endpoint:announce}"
+    # @return [Hash{String => Numeric}] its figures, empty when there are none
+    def values(metric)
+      summary.dig('metrics', metric, 'values') || {}
+    end
+
+    # @return [Float] from the first request to the last
+    def seconds
+      summary.dig('state', 'testRunDurationMs') / 1000.0
+    end
+  end
 
   class << self
     # @return [String] the program
@@ -23,22 +41,51 @@ module K6
         raise(Error, 'k6 was not found: run bin/setup, which installs it')
     end
 
-    # Runs a script of bench/k6.
+    # Runs a script of bench/k6 whose checks must hold.
     #
     # @param script [String] its file name, without directory
     # @param environment [Hash{String => Object}] what it finds in __ENV
-    # @return [Hash] the summary: "metrics" => { "http_req_duration" => { "med" => … }, … }
-    # @raise [Error] when a check of the script failed
+    # @return [Run]
+    # @raise [Error] when a check failed
     def run(script, environment)
       Dir.mktmpdir do |directory|
-        summary = File.join(directory, 'summary.json')
-        options = environment.flat_map { |key, value| ['--env', "#{key}=#{value}"] }
-        output, status = Open3.capture2e(program, 'run', '--quiet', '--no-usage-report', "--summary-export=#{summary}",
-                                         *options, File.join(PROJECT, 'bench/k6', script))
-        raise Error, "k6: #{script} did not get the answers it should:\n#{output}" unless status.success?
+        run = try(script, environment, directory)
+        raise Error, "k6: #{script} did not get the answers it should:\n#{run.log}" unless run.passed
 
-        JSON.parse(File.read(summary))
+        run
       end
+    end
+
+    # Runs a script, whatever comes of it.
+    #
+    # @param directory [String] gets summary.json, journal.jsonl and log.txt
+    # @return [Run]
+    # @raise [Error] when it ended before its time
+    def try(script, environment, directory)
+      FileUtils.mkdir_p(directory)
+      summary, journal, log = %w[summary.json journal.jsonl log.txt].map { |name| File.join(directory, name) }
+      FileUtils.rm_f([summary, journal])
+      status = Processes.status(*command(script, environment.merge('SUMMARY' => summary), journal), log: log)
+      unless File.file?(summary) && (status.success? || status.exitstatus == THRESHOLD)
+        raise Error, "k6 could not run #{script}. The end of #{log}:\n#{Processes.last_lines(log)}"
+      end
+
+      Run.new(summary: JSON.parse(File.read(summary)), journal: read_journal(journal), passed: status.success?,
+              log: Processes.last_lines(log, 40))
+    end
+
+    private
+
+    # Its own server for remote control is left out.
+    def command(script, environment, journal)
+      [program, 'run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', "--console-output=#{journal}",
+       *environment.flat_map { |key, value| ['--env', "#{key}=#{value}"] }, File.join(SCRIPTS, script)]
+    end
+
+    def read_journal(path)
+      return [] unless File.file?(path)
+
+      File.foreach(path, encoding: 'UTF-8').map { |line| JSON.parse(line) }
     end
   end
 end

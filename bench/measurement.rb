@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-require 'etc'
 require_relative '../spec/support/processes'
+require_relative 'usage'
 
 # What a host and its database spend while a block runs, seen from outside.
 #
@@ -9,40 +9,109 @@ require_relative '../spec/support/processes'
 #   spent = Measurement.of(host, database) { 1000.times { announce } }
 #   spent.cpu # => 1.43, seconds of all of Puma's processes
 class Measurement
-  # `cpu`: seconds of processor time of Puma's processes; `statements`: executed by the database;
-  # `seconds`: on the clock; `result`: what the block gave.
-  Spent = Struct.new(:cpu, :statements, :seconds, :result, keyword_init: true)
-
-  TICKS = Etc.sysconf(Etc::SC_CLK_TCK).to_f
-  private_constant :TICKS
-
-  class << self
-    # @param host [Host]
-    # @param database [MysqlDatabase] on a server that nobody else uses meanwhile
-    # @yield what is measured
-    # @return [Spent]
-    def of(host, database)
-      pids = [host.pid, *host.worker_pids]
-      database.with_client do |sql|
-        before = sample(pids, sql)
-        result = yield
-        after = sample(pids, sql)
-        # Reading the counter is a statement, too.
-        spent = after.zip(before).map { |now, then_| now - then_ }
-        Spent.new(cpu: spent[0], statements: spent[1] - 1, seconds: spent[2], result: result)
-      end
+  # `seconds`: on the clock; `cpu`, `database_cpu`, `children_cpu`, `machine_cpu`: seconds of processor
+  # time of Puma's processes, of the database server, of programs that the block ran to their end, and of
+  # everything; `counters`: what the server counted; `memory`: see {Measurement#memory}; `samples`: one each second;
+  # `result`: what the block gave.
+  Spent = Struct.new(:seconds, :cpu, :database_cpu, :children_cpu, :machine_cpu, :counters, :memory, :samples, :result,
+                     keyword_init: true) do
+    # @return [Integer] executed by the database
+    def statements
+      counters.fetch('questions')
     end
 
-    private
-
-    def sample(pids, sql)
-      statements = sql.query("SHOW GLOBAL STATUS LIKE 'Questions'").first['Value'].to_i
-      [pids.sum { |pid| cpu_seconds(pid) }, statements, Processes.now]
+    # @return [Integer] transactions that wrote something
+    def commits
+      counters.fetch('trx_rw_commits')
     end
+  end
 
-    # utime and stime, the 14th and 15th field; the 2nd is the name in brackets.
-    def cpu_seconds(pid)
-      File.read("/proc/#{pid}/stat").rpartition(') ').last.split.values_at(11, 12).sum(&:to_i) / TICKS
+  # A second of it: shares of one processor, bytes.
+  Sample = Struct.new(:at, :application, :database, :resident, keyword_init: true)
+
+  COUNTERS = %w[questions com_select com_insert com_update com_delete com_begin com_commit com_rollback com_stmt_prepare
+                com_stmt_execute].freeze
+  # Of transactions that only read the server counts others.
+  COMMITS = 'trx_rw_commits'
+  INTERVAL = 1.0
+  private_constant :COUNTERS, :COMMITS, :INTERVAL
+
+  # @param host [Host]
+  # @param database [MysqlDatabase] on a server of this machine that nobody else uses meanwhile
+  # @param watch [Proc, nil] is called with each {Sample} while the block runs
+  # @yield what is measured
+  # @return [Spent]
+  # @raise [Errno::ENOENT] when one of Puma's processes has ended
+  def self.of(host, database, watch: nil, &block)
+    database.with_client { |sql| new(host, sql, watch).take(&block) }
+  end
+
+  # @api private
+  def initialize(host, sql, watch)
+    @pids = [host.pid, *host.worker_pids]
+    @sql = sql
+    @watch = watch
+    @server = [Integer(File.read(sql.query('SELECT @@pid_file AS file').first['file']))]
+    @samples = []
+    sql.query("SET GLOBAL innodb_monitor_enable = '#{COMMITS}'")
+  end
+
+  # @api private
+  def take
+    before = state
+    sampler = Thread.new { sample }
+    result = yield
+    sampler.kill.join
+    spent = state.merge(before) { |_, now, past| now.is_a?(Hash) ? difference(now, past) : now - past }
+    # Reading the counters is a statement, too.
+    %w[questions com_select].each { |name| spent[:counters][name] -= 1 }
+    Spent.new(**spent, memory: memory, samples: @samples, result: result)
+  ensure
+    sampler&.kill&.join
+  end
+
+  private
+
+  def state
+    { seconds: Processes.now, cpu: Usage.cpu(@pids), database_cpu: Usage.cpu(@server), children_cpu: Usage.ended_children,
+      machine_cpu: Usage.machine, counters: counters }
+  end
+
+  def difference(now, before)
+    now.to_h { |name, count| [name, count - before.fetch(name)] }
+  end
+
+  def counters
+    names = COUNTERS.map { |name| "'#{name}'" }.join(',')
+    rows = @sql.query('SELECT LOWER(VARIABLE_NAME) AS name, VARIABLE_VALUE AS value FROM information_schema.GLOBAL_STATUS ' \
+                      "WHERE VARIABLE_NAME IN (#{names}) UNION ALL " \
+                      "SELECT NAME, COUNT FROM information_schema.INNODB_METRICS WHERE NAME = '#{COMMITS}'")
+    rows.to_h { |row| [row['name'], row['value'].to_i] }
+  end
+
+  # Bytes: the most that Puma's processes and the server had together at a time, what is shared counted for
+  # each; and what Puma's have at the end, counted once.
+  def memory
+    { application: [@samples.map(&:resident).max.to_i, Usage.resident(@pids)].max,
+      application_proportional: Usage.proportional(@pids), database: Usage.resident(@server) }
+  end
+
+  def sample
+    before = first = clocks
+    loop do
+      sleep(INTERVAL)
+      now = clocks
+      seconds, application, database = now.zip(before).map { |more, less| more - less }
+      @samples << Sample.new(at: now.first - first.first, application: application / seconds, database: database / seconds,
+                             resident: Usage.resident(@pids))
+      before = now
+      @watch&.call(@samples.last)
     end
+  rescue SystemCallError
+    nil # a process has ended: the measurement itself says so
+  end
+
+  def clocks
+    [Processes.now, Usage.cpu(@pids), Usage.cpu(@server)]
   end
 end

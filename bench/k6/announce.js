@@ -1,64 +1,30 @@
-// Machines announce themselves, as connect-ng does: a new connection each.
+// Instances announce themselves.
 //
-//   k6 run -e URL=http://127.0.0.1:4224 -e SYSTEMS=1000 -e CLIENTS=8 -e MARK=herd bench/k6/announce.js
-//
-// With PATH_ONLY=/api/health/status it asks for that instead, as often: what a request costs that
-// touches no database.
+//   SYSTEMS    how many (1000)
+//   USERS      how many at a time (10)
+//   MARK       begins their hostnames (instance)
+//   PATH_ONLY  asks for this path instead, as often: what a request costs that touches no database
 import http from 'k6/http';
 import { check } from 'k6';
 import exec from 'k6/execution';
+import { Instance, SUSECONNECT, askAs } from './instance.js';
+import { ALL_GOOD, number, options as build, summary, url } from './settings.js';
 
-const url = __ENV.URL;
-const mark = __ENV.MARK || 'bench';
-
-export const options = {
-  scenarios: {
-    announce: {
-      executor: 'shared-iterations',
-      iterations: Number(__ENV.SYSTEMS || 1000),
-      vus: Number(__ENV.CLIENTS || 8),
-      maxDuration: '10m',
-    },
-  },
-  thresholds: { checks: ['rate==1'], http_req_failed: ['rate==0'] },
-  noConnectionReuse: true,
-  summaryTrendStats: ['avg', 'med', 'p(95)', 'p(99)', 'max'],
-  discardResponseBodies: false,
-};
-
-const headers = {
-  'Content-Type': 'application/json',
-  Accept: 'application/json,application/vnd.scc.suse.com.v4+json',
-  'User-Agent': 'SUSEConnect/1.21.0',
-};
-
-function system(number) {
-  return JSON.stringify({
-    hostname: `${mark}-${number}`,
-    hwinfo: {
-      cpus: 4,
-      sockets: 1,
-      hypervisor: 'KVM',
-      arch: 'x86_64',
-      uuid: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`,
-      cloud_provider: 'amazon',
-      mem_total: 16384,
-    },
-    distro_target: 'sle-15-x86_64',
-  });
-}
+export const options = build(
+  { executor: 'shared-iterations', iterations: number('SYSTEMS', 1000), vus: number('USERS', 10), maxDuration: '30m' },
+  ['announce'],
+  ALL_GOOD,
+);
 
 export default function () {
   if (__ENV.PATH_ONLY) {
-    check(http.get(url + __ENV.PATH_ONLY, { headers }), { 'answered 200': (r) => r.status === 200 });
+    check(http.get(url + __ENV.PATH_ONLY, { headers: SUSECONNECT }), { 'answers 200': (answer) => answer.status === 200 });
     return;
   }
-  const answer = http.post(`${url}/connect/subscriptions/systems`, system(exec.scenario.iterationInTest), {
-    headers,
-    timeout: '60s',
-  });
-  check(answer, {
-    'answered 201': (r) => r.status === 201,
-    'gave credentials': (r) => r.status === 201 && /^SCC_[0-9a-f]{32}$/.test(r.json('login')),
-  });
+  const turn = exec.scenario.iterationInTest;
+  const instance = new Instance(turn);
+  instance.hostname = `${__ENV.MARK || 'instance'}-${turn}`;
+  askAs(() => instance.announce());
 }
+
+export { summary as handleSummary };

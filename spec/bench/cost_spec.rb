@@ -15,7 +15,7 @@ RSpec.describe 'The cost of an announce' do
 
   def announce(systems, environment = {})
     Measurement.of(@host, @database) do
-      K6.run('announce.js', { 'URL' => @host.url, 'CLIENTS' => 4, 'SYSTEMS' => systems }.merge(environment))
+      K6.run('announce.js', { 'URL' => @host.url, 'USERS' => 4, 'SYSTEMS' => systems }.merge(environment))
     end
   end
 
