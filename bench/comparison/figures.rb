@@ -1,0 +1,122 @@
+# frozen_string_literal: true
+
+module Comparison
+  # What all rounds together say: for each scenario and door the median of each figure and its spread, and
+  # how doors compare with the one that RMT has without the gem.
+  class Figures
+    BASELINE = 'off'
+
+    # `key`: in results.json; `name`: for people, %s is the scenario's unit; `digits` after the point; `better`: :more or
+    # :less; `of`: a trial's figure, nil when it has none.
+    Figure = Struct.new(:key, :name, :digits, :better, :of, keyword_init: true)
+
+    # Per registration, or whatever the scenario does.
+    EACH = ->(trial, amount) { amount.fdiv(trial[:units]) if trial[:units].positive? }
+    MEGABYTES = ->(bytes) { bytes && (bytes / 1_048_576.0) }
+    # Rates and latencies of a ramp are those of its steps.
+    UNLESS_RAMP = ->(trial, value) { trial[:ramp] ? nil : value }
+    REQUESTS = %i[p50 p95 p99 max].map do |share|
+      [share.to_s, "requests, #{share}, ms", 1, :less, ->(it) { UNLESS_RAMP.call(it, it.dig(:latency, :all, share)) }]
+    end
+    WHOLE = %i[p50 p95].map do |share|
+      ["unit_#{share}", "whole %ss, #{share}, ms", 0, :less, ->(it) { UNLESS_RAMP.call(it, it.dig(:duration, share)) }]
+    end
+    private_constant :EACH, :MEGABYTES, :UNLESS_RAMP, :REQUESTS, :WHOLE
+
+    ALL = [
+      ['held', 'rate that is held, %ss/s', 1, :more, ->(it) { it.dig(:ramp, :held) }],
+      ['most', 'most completed in a step, %ss/s', 1, :more, ->(it) { it.dig(:ramp, :most) }],
+      ['succeeded', '%ss that succeeded', 0, :more, ->(it) { it[:units] if it[:herd] }],
+      ['failed', '%ss that failed', 0, :less, ->(it) { it[:failed] }],
+      ['last', 'the last one after, s', 1, :less, ->(it) { it.dig(:herd, :last) }],
+      ['half', 'half of them after, s', 1, :less, ->(it) { it.dig(:herd, :median) }],
+      ['rate', '%ss/s', 1, :more, ->(it) { UNLESS_RAMP.call(it, it[:units] / it[:seconds]) }],
+      ['request_rate', 'requests/s', 1, :more, ->(it) { it[:requests] / it[:seconds] if it[:duration] && !it[:ramp] }],
+      ['success', 'success, %%', 1, :more, ->(it) { it[:units] * 100.0 / it[:attempts] if it[:attempts].positive? }],
+      *REQUESTS,
+      *WHOLE,
+      ['cpu', 'CPU of the application for each, ms', 2, :less, ->(it) { EACH.call(it, it[:cpu][:application] * 1000) }],
+      ['database_cpu', 'CPU of the database for each, ms', 2, :less, ->(it) { EACH.call(it, it[:cpu][:database] * 1000) }],
+      ['statements', 'statements for each', 1, :less, ->(it) { EACH.call(it, it[:database]['questions']) }],
+      ['commits', 'commits that wrote, for each', 1, :less, ->(it) { EACH.call(it, it[:database]['trx_rw_commits']) }],
+      ['memory', 'memory of the application, MB (most, RSS)', 0, :less, ->(it) { MEGABYTES.call(it[:memory][:application]) }],
+      ['memory_shared_once', 'memory of the application, MB (at the end, PSS)', 0, :less,
+       ->(it) { MEGABYTES.call(it[:memory][:application_proportional]) }],
+      ['database_memory', 'memory of the database, MB (RSS)', 0, :less, ->(it) { MEGABYTES.call(it[:memory][:database]) }]
+    ].map { |key, name, digits, better, of| Figure.new(key: key, name: name, digits: digits, better: better, of: of) }.freeze
+
+    # @param trials [Array<Hash>] {Trial#to_h} of all rounds, scenarios and doors
+    def initialize(trials)
+      @trials = trials
+    end
+
+    # @return [Hash{String => Hash}] for results.json: scenario => door => figure => {value, least, most}, and for doors
+    #   other than the baseline `ratios` => figure => likewise
+    def to_h
+      scenarios.to_h do |scenario|
+        [scenario, doors(scenario).to_h { |door| [door, { figures: figures(scenario, door), ratios: ratios(scenario, door) }] }]
+      end
+    end
+
+    # @return [Array<String>]
+    def scenarios
+      @trials.map { |trial| trial[:scenario] }.uniq
+    end
+
+    # @return [Array<String>] the baseline first
+    def doors(scenario)
+      doors = @trials.filter_map { |trial| trial[:door] if trial[:scenario] == scenario }.uniq
+      (doors & [BASELINE]) + (doors - [BASELINE])
+    end
+
+    # @return [Array<Hash>] by round
+    def trials(scenario, door)
+      @trials.select { |trial| trial[:scenario] == scenario && trial[:door] == door }.sort_by { |trial| trial[:round] }
+    end
+
+    # @return [Hash{Symbol => Float}, nil] value (the median of the rounds), least, most
+    def figure(scenario, door, key)
+      spread(values(scenario, door, key))
+    end
+
+    # How many times as much as the baseline, round by round.
+    #
+    # @return [Hash{Symbol => Float}, nil] value (the median), least, most
+    def ratio(scenario, door, key)
+      return nil if door == BASELINE
+
+      own, baseline = [door, BASELINE].map { |it| values(scenario, it, key) }
+      pairs = own.zip(baseline)
+      return nil if pairs.empty? || !pairs.flatten.all? { |value| value&.positive? }
+
+      spread(pairs.map { |value, base| value / base.to_f })
+    end
+
+    # @param values [Array<Numeric, nil>]
+    # @return [Hash{Symbol => Numeric}, nil]
+    def spread(values)
+      sorted = values.compact.sort
+      { value: median(sorted), least: sorted.first, most: sorted.last } if sorted.any?
+    end
+
+    private
+
+    def median(sorted)
+      middle = sorted.size / 2
+      sorted.size.odd? ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2.0
+    end
+
+    def values(scenario, door, key)
+      figure = ALL.find { |it| it.key == key }
+      trials(scenario, door).map { |trial| figure.of.call(trial) }
+    end
+
+    def figures(scenario, door)
+      ALL.to_h { |it| [it.key, figure(scenario, door, it.key)] }.compact
+    end
+
+    def ratios(scenario, door)
+      ALL.to_h { |it| [it.key, ratio(scenario, door, it.key)] }.compact
+    end
+  end
+end
