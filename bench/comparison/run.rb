@@ -129,6 +129,7 @@ module Comparison
     def watched(scenario, stage, host, door, round)
       directory = raw(scenario, door, round)
       environment = environment(stage, host, door).merge(@plan.settings(scenario))
+      @next_word = PROGRESS
       Measurement.of(host, stage.database, watch: method(:watch).to_proc.curry[directory]) do
         K6.try(scenario.script, environment, directory)
       end
@@ -144,8 +145,9 @@ module Comparison
     end
 
     def watch(directory, sample)
-      return unless (sample.at.round % PROGRESS).zero?
+      return if sample.at < @next_word
 
+      @next_word += PROGRESS
       journal = File.join(directory, 'journal.jsonl')
       lines = File.file?(journal) ? File.foreach(journal).count : 0
       busy = %i[application database].map { |kind| "#{kind} #{(sample[kind] * 100).round} %" }.join(', ')
