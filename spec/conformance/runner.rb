@@ -115,11 +115,18 @@ module Conformance
     # @return [Hash] the answer as a recording holds it
     def converse(step, variables, naming)
       response = request(substitute(step['request'], variables))
-      body = response.body.to_s.dup.force_encoding(Encoding::UTF_8).scrub
-      save(step['save'], response, body, variables)
+      save(step['save'], response, variables)
+      recorded(response, naming)
+    end
+
+    def recorded(response, naming)
       headers = HEADERS.to_h { |header| [header, response[header] && naming.text(response[header])] }.compact
       { 'status' => response.code.to_i, 'headers' => headers.merge('etag' => !response['etag'].nil?),
-        'body' => naming.body(body) }
+        'body' => naming.body(text(response)) }
+    end
+
+    def text(response)
+      response.body.to_s.dup.force_encoding(Encoding::UTF_8).scrub
     end
 
     # Every request has a connection of its own, as the clients' have.
@@ -153,10 +160,10 @@ module Conformance
       end
     end
 
-    def save(wishes, response, body, variables)
+    def save(wishes, response, variables)
       wishes&.each do |variable, source|
         place, key = source.split('.', 2)
-        variables[variable] = (place == 'header' ? response[key] : JSON.parse(body)[key]).to_s
+        variables[variable] = (place == 'header' ? response[key] : JSON.parse(text(response))[key]).to_s
       rescue JSON::ParserError
         variables[variable] = '' # the comparison tells better what is wrong
       end

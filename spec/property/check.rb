@@ -1,0 +1,62 @@
+# frozen_string_literal: true
+
+require_relative 'model'
+require_relative 'player'
+
+module Property
+  # Where a conversation went wrong.
+  Failure = Struct.new(:step, :request, :differences) do
+    # @return [String] what went wrong, without the values
+    def kind
+      differences.first.lines.first.chomp
+    end
+
+    # @return [String]
+    def to_s
+      "step #{step + 1}: #{differences.join("\n  ")}"
+    end
+  end
+
+  # Holds a server against the model of the contract.
+  class Check
+    # @param player [Player] prepared
+    # @param reference [Boolean] whether the server is the reference, which may crash where it does
+    def initialize(player, reference: false)
+      @player = player
+      @reference = reference
+    end
+
+    # Plays a conversation; after each step the model goes on from what is stored then.
+    #
+    # @param conversation [Conformance::Case]
+    # @return [Failure, nil]
+    def run(conversation)
+      @player.begin(conversation)
+      @model = nil
+      rows = @player.rows
+      conversation.steps.each_with_index do |step, index|
+        differences, rows = step['sql'] ? play_elsewhere(step) : play(step, rows)
+        return Failure.new(index, @asked, differences) if differences.any?
+      end
+      nil
+    end
+
+    private
+
+    # The catalog, too, may then be another.
+    def play_elsewhere(step)
+      @player.take(step)
+      @model = nil
+      [[], @player.rows]
+    end
+
+    def play(step, rows)
+      @model ||= Model.new(Catalog.new(@player))
+      @asked = @player.asked(step)
+      expected = @model.expect(@asked, rows)
+      turn = @player.take(step)
+      after = @player.rows
+      [expected.differences(turn, after, reference: @reference), after]
+    end
+  end
+end
