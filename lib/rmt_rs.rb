@@ -15,22 +15,37 @@ module RmtRs
   COLUMNS = {
     'System' => %w[id login password hostname registered_at last_seen_at created_at updated_at scc_registered_at
                    scc_system_id system_token system_information instance_data proxy_byos_mode pubcloud_reg_code],
-    'Activation' => %w[id service_id system_id created_at updated_at subscription_id]
+    'Activation' => %w[id service_id system_id created_at updated_at subscription_id],
+    'Product' => %w[id name description shortname former_identifier product_type product_class release_type
+                    release_stage identifier version arch eula_url free cpe friendly_version],
+    'Subscription' => %w[id regcode name kind status starts_at expires_at system_limit systems_count virtual_count
+                         created_at updated_at]
   }.freeze
   # The operations that do.
-  READING = %i[authenticate update deregister].freeze
+  READING = %i[authenticate update deregister require_product load_subscription activate show upgrade destroy
+               synchronize].freeze
   private_constant :COLUMNS, :READING
 
   @counters = Counters.new
   @operations = []
-  @honoured_callbacks = []
+  @honoured_callbacks = {}
+  @plugin_urls = false
 
   class << self
     # @return [Logger, nil] Rails' logger
     attr_accessor :logger
 
-    # @return [Array<Symbol>] what others want called on every system that is created or deleted
-    attr_reader :honoured_callbacks
+    # @param model [Class] System or Activation
+    # @return [Array<Symbol>] what others want called on every record of it that is created or deleted
+    def honoured_callbacks(model)
+      @honoured_callbacks.fetch(model.name, [])
+    end
+
+    # @return [Boolean] whether URLs of services and repositories are those of SUSE's zypper plugin in
+    #   public clouds, because an engine has replaced what makes them
+    def plugin_urls?
+      @plugin_urls
+    end
 
     # @return [Hash{Array(Symbol, Symbol) => Integer}] see {Counters}
     # @example
@@ -68,6 +83,7 @@ module RmtRs
       reasons = survey.reasons
       @operations = reasons.select { |_, why| why.empty? }.keys
       @honoured_callbacks = survey.honoured if @operations.any?
+      @plugin_urls = survey.plugin_urls?
       learn_columns_at_boot if @operations.any?
       report(configuration, reasons.reject { |_, why| why.empty? })
     rescue LoadError, InternalError => e
@@ -89,8 +105,9 @@ module RmtRs
     # Finds the system that sends credentials, and notes that it was seen.
     #
     # @param caller_of_action [Hash] login, password, token_sent, token, user_agent, tokens_enabled,
-    #   skip_on_duplicated
-    # @return [Hash{String => Object}] system (its columns, or nil), token_echo, copied, log
+    #   skip_on_duplicated, defer
+    # @return [Hash{String => Object}] system (its columns, or nil), token_echo, copied, log, and note: what
+    #   `defer` has left to {update}, {activate} and the like, or to {note}
     # @raise [Error] {RmtError} with status 401 when nobody has them
     def authenticate(caller_of_action)
       JSON.parse(Native.authenticate(json(caller_of_action)))
@@ -98,13 +115,74 @@ module RmtRs
 
     # Stores what a system says of itself.
     #
-    # @param system [Hash] its columns
-    # @param rotate_token [Boolean] whether it is to have a new token
+    # @param authorised [Hash] system (its columns), note (of its authentication), rotate_token
     # @param parameters [Hash] the request's parameters
     # @return [Hash{String => Object}] system (its columns), clear_profile_cache, log
     # @raise [Error]
-    def update(system, rotate_token, parameters)
-      JSON.parse(Native.update(json({ system: system, rotate_token: rotate_token }), json(parameters)))
+    def update(authorised, parameters)
+      JSON.parse(Native.update(json(authorised), json(parameters)))
+    end
+
+    # Writes what an authentication has left to an action that did not happen.
+    #
+    # @param note [Hash] of {authenticate} or {check}
+    # @return [void]
+    # @raise [Error]
+    def note(note)
+      Native.note(json(note))
+    end
+
+    # Finds out what RMT does before an action on a product.
+    #
+    # @param question [Hash] action (activate, show, upgrade or destroy) and either caller, as for
+    #   {authenticate}, or system (id, proxy_byos_mode)
+    # @param parameters [Hash] the request's parameters
+    # @return [Array(Native::Checked, Hash)] what the action needs, and for Ruby: recognised (as
+    #   {authenticate} returns it), product and subscription (their columns), passed (RMT's names of steps),
+    #   failed (step, message)
+    # @raise [Error] as {authenticate}
+    def check(question, parameters)
+      checked, findings = Native.check(json(question), json(parameters))
+      [checked, JSON.parse(findings)]
+    end
+
+    # @param checked [Native::Checked]
+    # @param look [Hash] as for {activations}
+    # @return [String] the product in its tree, the answer's body
+    # @raise [Error] {RmtError} when the system has not activated it
+    def show(checked, look)
+      Native.show(checked, json(look))
+    end
+
+    # Activates a product.
+    #
+    # @param checked [Native::Checked]
+    # @param authorised [Hash] as for {update}, and subscription_id
+    # @param look [Hash] as for {activations}
+    # @return [Array(Hash, String)] system (its columns), created and removed (ids of activations and of
+    #   their services), log; and the answer's body
+    # @raise [Error]
+    def activate(checked, authorised, look)
+      outcome(Native.activate(checked, json(authorised), json(look)))
+    end
+
+    # Activates a product in the place of another version of it. As {activate}.
+    def upgrade(checked, authorised, look)
+      outcome(Native.upgrade(checked, json(authorised), json(look)))
+    end
+
+    # Deactivates a product. As {activate}.
+    #
+    # @raise [RmtError] when RMT would not
+    def destroy(checked, authorised, look)
+      outcome(Native.destroy(checked, json(authorised), json(look)))
+    end
+
+    # Deactivates what a system does not name. As {activate}.
+    #
+    # @param parameters [Hash] the request's parameters
+    def synchronize(authorised, parameters, look)
+      outcome(Native.synchronize(json(authorised), json(parameters), json(look)))
     end
 
     # Deletes a system and what is only its.
@@ -117,7 +195,7 @@ module RmtRs
     end
 
     # @param system_id [Integer]
-    # @param look [Hash] base_url, free_as_stored, credentials_in_repoindex, redirect_hosts
+    # @param look [Hash] base_url, free_as_stored, plugin_urls, credentials_in_repoindex, redirect_hosts
     # @return [String] its activations, as the answer's body
     # @raise [Error]
     def activations(system_id, look)
@@ -151,6 +229,11 @@ module RmtRs
     end
 
     private
+
+    def outcome(answer)
+      outcome, body = answer
+      [JSON.parse(outcome), body]
+    end
 
     def json(value)
       JSON.generate(value)

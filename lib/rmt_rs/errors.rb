@@ -40,6 +40,9 @@ module RmtRs
     end
   end
 
+  # What an activation refers to was deleted meanwhile.
+  class Gone < Error; end
+
   # A model's validation would fail. RMT lets Rails answer that.
   class Invalid < Error; end
 

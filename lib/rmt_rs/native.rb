@@ -24,7 +24,28 @@ module RmtRs
   # @!method self.authenticate(caller)
   #   See {RmtRs.authenticate}.
   #   @return [String] JSON
-  # @!method self.update(keepalive, parameters)
+  # @!method self.note(note)
+  #   See {RmtRs.note}.
+  #   @return [void]
+  # @!method self.check(question, parameters)
+  #   See {RmtRs.check}.
+  #   @return [Array(Checked, String)]
+  # @!method self.show(checked, look)
+  #   See {RmtRs.show}.
+  #   @return [String]
+  # @!method self.activate(checked, authorised, look)
+  #   See {RmtRs.activate}.
+  #   @return [Array(String, String)]
+  # @!method self.upgrade(checked, authorised, look)
+  #   See {RmtRs.upgrade}.
+  #   @return [Array(String, String)]
+  # @!method self.destroy(checked, authorised, look)
+  #   See {RmtRs.destroy}.
+  #   @return [Array(String, String)]
+  # @!method self.synchronize(authorised, parameters, look)
+  #   See {RmtRs.synchronize}.
+  #   @return [Array(String, String)]
+  # @!method self.update(authorised, parameters)
   #   See {RmtRs.update}.
   #   @return [String] JSON
   # @!method self.deregister(system)

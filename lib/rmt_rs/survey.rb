@@ -1,5 +1,8 @@
 # frozen_string_literal: true
 
+require_relative 'operations'
+require_relative 'replacements'
+
 module RmtRs
   # Finds out, once at boot, whether an endpoint is still RMT's own. Other engines replace methods and
   # add callbacks to models; what Rust would pass over has to stay with Ruby. In doubt it does.
@@ -15,77 +18,6 @@ module RmtRs
     # `share_registration`: registration_sharing marks every system that is created.
     HONOURED = %i[share_registration].freeze
 
-    # What services, products and repositories look like.
-    CATALOG = {
-      'V3::ServiceSerializer' => %i[id name url obsoleted_service_name product attributes],
-      'V3::ProductSerializer' => %i[id name identifier former_identifier version release_type release_stage arch
-                                    friendly_name product_class cpe free description eula_url repositories product_type
-                                    extensions recommended available root_product attributes],
-      'V3::RepositorySerializer' => %i[id name url description enabled autorefresh attributes],
-      'Product' => %i[mirror? friendly_name recommended_for? extensions repositories service],
-      'Service' => %i[name repositories product], 'Repository' => %i[redirect? local_path external_url],
-      'RMT::Misc.' => %i[make_repo_url replace_uri_parts], 'RMT::Config.' => %i[redirect_repo_hosts]
-    }.freeze
-
-    # What RMT's own way of an operation is: the methods that it calls, besides Rails', by where they
-    # are ('Name' for an instance's, 'Name.' for a class's), and the models it stores or deletes.
-    OPERATIONS = {
-      announce: {
-        methods: {
-          'Api::Connect::V3::Subscriptions::SystemsController' => %i[announce_system process_system_profiles info_params
-                                                                     respond_with],
-          'Api::Connect::V4::Subscriptions::SystemsController' => %i[announce_system process_system_profiles info_params
-                                                                     respond_with],
-          'System' => %i[init complete_profiles= create_or_update save save!],
-          'System.' => %i[create! generate_secure_login generate_secure_password build_secure_token],
-          'Profile.' => %i[filter_profiles ensure_complete_profiles_exist ensure_profile_exists create!],
-          'V3::SystemSerializer' => %i[id login password last_seen_at attributes]
-        },
-        models: %w[System Profile SystemProfile]
-      },
-      authenticate: {
-        methods: {
-          'ApplicationController' => %i[authenticate_system find_system_by_token_header update_user_agent zypper_request?
-                                        system_tokens_enabled?],
-          'System' => %i[set_system_information system_information_hash create_or_update save save! update touch],
-          'System.' => %i[get_by_credentials]
-        },
-        models: %w[System Activation]
-      },
-      update: {
-        methods: {
-          'Api::Connect::V3::Systems::SystemsController' => %i[update info_params refresh_system_token system_token_header
-                                                               respond_with],
-          'Api::Connect::V4::Systems::SystemsController' => %i[update info_params refresh_system_token system_token_header
-                                                               respond_with],
-          'System' => %i[update_system_uptime complete_profiles= system_information_hash create_or_update save save! update],
-          'Profile.' => %i[filter_profiles identify_known_profiles ensure_complete_profiles_exist ensure_profile_exists]
-        },
-        models: %w[System SystemUptime Profile SystemProfile]
-      },
-      activations: {
-        methods: {
-          'Api::Connect::V3::Systems::ActivationsController' => %i[index respond_with],
-          'Api::Connect::V4::Systems::ActivationsController' => %i[index respond_with],
-          'V3::ActivationSerializer' => %i[id system_id service regcode name status starts_at expires_at type attributes],
-          **CATALOG
-        },
-        models: []
-      },
-      service: {
-        methods: { 'ServicesController' => %i[show make_repo_url], **CATALOG },
-        models: []
-      },
-      deregister: {
-        methods: {
-          'Api::Connect::V3::Systems::SystemsController' => %i[deregister respond_with],
-          'Api::Connect::V4::Systems::SystemsController' => %i[deregister respond_with],
-          'System' => %i[destroy],
-          'SystemProfile' => %i[destroy_orphaned_profile]
-        },
-        models: %w[System Activation SystemUptime SystemProfile Profile DeregisteredSystem]
-      }
-    }.freeze
     # The kinds of callbacks that storing and deleting run.
     CALLBACKS = %i[initialize validation validate save create update destroy touch before_commit commit].freeze
 
@@ -94,18 +26,32 @@ module RmtRs
     def initialize(root, own: __dir__)
       @root = File.realpath(root)
       @own = File.realpath(own)
+      @replacements = Replacements.new
       @rails = [ActiveRecord, ActiveModel, ActiveSupport].map { |part| source_directory(part) }
     end
 
     # @return [Hash{Symbol => Array<String>}] for each operation why it has to stay with Ruby; empty
     #   when it need not
     def reasons
-      OPERATIONS.transform_values { |parts| reasons_among(**parts) }
+      reasons = Operations::ALL.transform_values { |parts| reasons_among(**parts) }
+      return reasons if reasons[:require_product].empty?
+
+      Operations::CHECKED.each { |action| reasons[action] += ['require_product is left to Ruby'] }
+      reasons
     end
 
-    # @return [Array<Symbol>] callbacks of {HONOURED} that others have on creating a system
+    # @return [Hash{String => Array<Symbol>}] by the name of the model the callbacks of {HONOURED} that
+    #   others have on it
     def honoured
-      callbacks(::System).select { |filter| HONOURED.include?(filter) }
+      %w[System Activation].to_h do |name|
+        model = name.safe_constantize
+        [name, model ? callbacks(model).select { |filter| HONOURED.include?(filter) } : []]
+      end
+    end
+
+    # @return [Boolean] see {RmtRs.plugin_urls?}
+    def plugin_urls?
+      @replacements.urls == :plugin
     end
 
     private
@@ -127,8 +73,9 @@ module RmtRs
       methods.filter_map do |method|
         next unless holder.method_defined?(method) || holder.private_method_defined?(method)
 
-        place = foreign_place(original(holder.instance_method(method)))
-        "#{method} is replaced in #{place}" if place
+        code = original(holder.instance_method(method))
+        place = foreign_place(code)
+        "#{method} is replaced in #{place}" if place && !@replacements.known?(name, method, code)
       end
     end
 

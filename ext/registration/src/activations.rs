@@ -8,7 +8,7 @@ use crate::{Failure, Registration};
 
 impl Registration {
     /// All activations of an authenticated system, each with its service and that one's product
-    /// tree, as a JSON array. Three statements however many there are.
+    /// tree, as a JSON array. Two statements however many there are.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused), [`Error::Unavailable`](crate::Error::Unavailable)

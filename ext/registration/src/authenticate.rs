@@ -2,6 +2,7 @@
 //! credentials from each other (contract, "Authentication"; RMT:
 //! `ApplicationController#authenticate_system`).
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::{Duration, OffsetDateTime};
 
@@ -46,6 +47,9 @@ pub struct Credentials {
     pub tokens_enabled: bool,
     /// Leave all alone when several systems have these credentials, as services do.
     pub skip_on_duplicated: bool,
+    /// Leave it to the operation that follows to write what is to be noted of the system, together
+    /// with what it writes itself; see [`Authenticated::note`].
+    pub defer: bool,
 }
 
 impl Credentials {
@@ -96,7 +100,39 @@ pub struct Authenticated {
     pub token_echo: Option<String>,
     /// All systems with these credentials, the oldest first, a copy made now included.
     pub ids: Vec<u64>,
+    /// What is still to be written of it. Whatever becomes of the request, somebody has to.
+    pub note: Option<Note>,
     sent_token: Option<String>,
+}
+
+/// What an authentication changes of a system, `system` in [`Authenticated`] has it already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    system_id: u64,
+    changes: SystemChanges,
+}
+
+impl Note {
+    /// The changes of an operation, and before them these.
+    pub(crate) fn and(&self, changes: SystemChanges) -> SystemChanges {
+        changes.after(&self.changes)
+    }
+
+    /// In a transaction of its own. Nobody is to know when the system is gone.
+    pub(crate) async fn write(
+        &self,
+        session: &mut Session,
+        progress: &Progress,
+    ) -> Result<(), Interruption> {
+        let limit = session.statement_timeout();
+        Session::bounded(limit, async {
+            session.begin_write(progress)?;
+            session.change_system(self.system_id, &self.changes).await?;
+            Ok(())
+        })
+        .await
+    }
 }
 
 impl Authenticated {
@@ -147,12 +183,38 @@ impl Registration {
         };
         self.carry_out(&authentication).await
     }
+
+    /// Writes what an operation did not come to write.
+    ///
+    /// # Errors
+    /// As [`Registration::authenticate`]; a system that is gone needs no note.
+    pub async fn note(&self, note: &Note, progress: &Progress) -> Result<(), Failure> {
+        self.carry_out(&Noting { note, progress }).await
+    }
 }
 
-struct Authentication<'a> {
-    credentials: &'a Credentials,
-    now: OffsetDateTime,
+struct Noting<'a> {
+    note: &'a Note,
     progress: &'a Progress,
+}
+
+impl Work for Noting<'_> {
+    type Output = ();
+
+    async fn run(&self, session: &mut Session) -> Result<(), Interruption> {
+        self.note.write(session, self.progress).await
+    }
+
+    /// Done again, it writes the same once more.
+    async fn look(&self, _: &mut Session) -> Result<Option<()>, Interruption> {
+        Ok(None)
+    }
+}
+
+pub(crate) struct Authentication<'a> {
+    pub credentials: &'a Credentials,
+    pub now: OffsetDateTime,
+    pub progress: &'a Progress,
 }
 
 impl Work for Authentication<'_> {
@@ -207,13 +269,20 @@ impl Authentication<'_> {
     ) -> Result<Option<Authenticated>, Interruption> {
         let row = &candidates[at].row;
         let changes = self.changes(row);
+        let mut note = None;
         if found != Found::Skipped && changes.needed_by(row) {
-            session.begin_write(self.progress)?;
-            if !session.change_system(row.id, &changes).await? {
-                return Ok(None);
+            let system_id = row.id;
+            if self.credentials.defer {
+                note = Some(Note { system_id, changes });
+            } else {
+                session.begin_write(self.progress)?;
+                if !session.change_system(system_id, &changes).await? {
+                    return Ok(None);
+                }
             }
         }
-        Ok(self.result(candidates, at, found))
+        let result = self.result(candidates, at, found);
+        Ok(result.map(|result| Authenticated { note, ..result }))
     }
 
     /// Copies the system `oldest`, unless somebody else has been faster. Who holds it holds off
@@ -298,6 +367,7 @@ impl Authentication<'_> {
             system,
             found,
             token_echo,
+            note: None,
             ids: candidates
                 .iter()
                 .map(|candidate| candidate.row.id)
@@ -368,6 +438,7 @@ mod tests {
             user_agent: None,
             tokens_enabled: true,
             skip_on_duplicated: false,
+            defer: false,
         }
     }
 

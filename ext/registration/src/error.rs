@@ -12,7 +12,7 @@ pub enum Written {
 }
 
 /// Why an operation did not succeed.
-#[derive(Debug, ThisError)]
+#[derive(Debug, Clone, ThisError)]
 pub enum Error {
     /// The request is beyond what is understood here with certainty; Rails knows what to do.
     #[error("{0}")]
@@ -29,6 +29,10 @@ pub enum Error {
         /// `error` and `localized_error` of the answer.
         message: String,
     },
+    /// What an activation refers to was deleted meanwhile; RMT has a shape of its own for that (422;
+    /// RMT: `handle_invalid_foreign_key`).
+    #[error("the system is not valid or no longer exists")]
+    Gone,
     /// What Rails answers with when a model's validation fails (422, Rails' own shape).
     #[error("validation failed: {0}")]
     Invalid(&'static str),
@@ -48,7 +52,7 @@ pub enum Error {
 }
 
 /// An [`Error`] and whether something may have been written before it.
-#[derive(Debug, ThisError)]
+#[derive(Debug, Clone, ThisError)]
 #[error("{error}")]
 pub struct Failure {
     /// What happened.
@@ -71,6 +75,14 @@ impl Failure {
         Self::unwritten(Error::Rmt {
             status: 401,
             message: "Invalid system credentials".to_owned(),
+        })
+    }
+
+    /// What RMT answers with 422 (contract, "Errors").
+    pub(crate) fn rmt(message: impl Into<String>) -> Self {
+        Self::unwritten(Error::Rmt {
+            status: 422,
+            message: message.into(),
         })
     }
 

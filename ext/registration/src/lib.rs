@@ -22,11 +22,15 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod activate;
 mod activations;
+mod actor;
 mod announce;
 mod authenticate;
 pub mod catalog;
+mod check;
 mod deregister;
+mod destroy;
 mod error;
 pub mod json;
 mod log;
@@ -34,20 +38,26 @@ pub mod params;
 mod profiles;
 mod progress;
 mod service;
+mod show;
 mod source;
 pub mod store;
+mod synchronize;
 mod update;
+mod upgrade;
 mod work;
 
 use std::sync::Arc;
 
+pub use activate::Acted;
+pub use actor::Actor;
 pub use announce::Announced;
-pub use authenticate::{Authenticated, Credentials, Found, TokenHeader};
+pub use authenticate::{Authenticated, Credentials, Found, Note, TokenHeader};
+pub use check::{Action, Caller, Checked, Step};
 pub use error::{Error, Failure, Written};
 pub use log::{Level, LogLine};
 pub use progress::Progress;
 pub use source::{Clock, Entropy, OperatingSystem, SystemClock};
-pub use store::{DatabaseConfig, Store, SystemRow};
+pub use store::{ActivationKey, DatabaseConfig, Store, SubscriptionRow, SystemRow};
 pub use update::Updated;
 
 /// The operations and what they share. Cheap to clone.

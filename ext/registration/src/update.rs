@@ -4,12 +4,13 @@
 use serde_json::{Map, Value};
 use time::{Date, Month};
 
+use crate::actor::Actor;
 use crate::authenticate::merged;
 use crate::error::{Error, Failure};
 use crate::log::LogLine;
 use crate::params::{Column, blank, blank_text, cast_text, parse, take_permitted};
 use crate::profiles::SentProfiles;
-use crate::source::{uuid, whole_seconds};
+use crate::source::whole_seconds;
 use crate::store::{Interruption, Session, SystemChanges, SystemRow, SystemUpdate, UptimeDay};
 use crate::work::Work;
 use crate::{Progress, Registration};
@@ -35,10 +36,9 @@ pub struct Updated {
 }
 
 impl Registration {
-    /// Stores what an authenticated `system` says of itself. `params` is a JSON object with the
+    /// Stores what an authenticated system says of itself. `params` is a JSON object with the
     /// request's parameters as Rails parsed them; `hostname`, `hwinfo`, `online_at` and
-    /// `system_profiles` are looked at. `rotate_token` is for clients that sent `System-Token`,
-    /// see [`Authenticated::knows_tokens`](crate::Authenticated::knows_tokens).
+    /// `system_profiles` are looked at.
     ///
     /// One transaction. Where RMT crashes because a parameter is missing or of the wrong type,
     /// the rest is stored.
@@ -49,20 +49,17 @@ impl Registration {
     /// [`Error::Declined`] and [`Error::BadInput`], and those that any operation has.
     pub async fn update(
         &self,
-        system: &SystemRow,
-        rotate_token: bool,
+        actor: &Actor,
         params: &[u8],
         progress: &Progress,
     ) -> Result<Updated, Failure> {
+        let system = &actor.system;
         let mut params = parse(params)?;
         let hostname = cast_text(params.get("hostname"), Column::String)?;
         let hwinfo = take_permitted(&mut params, "hwinfo");
         let profiles = SentProfiles::among(take_permitted(&mut params, "system_profiles"))?;
         let mut uptimes = Uptimes::among(params.get("online_at"))?;
-        let system_token = match rotate_token {
-            true => Some(uuid(&*self.entropy)?),
-            false => None,
-        };
+        let system_token = actor.new_token(&*self.entropy)?;
 
         let now = self.clock.now();
         let mut changes = changes(system, hostname, hwinfo);
@@ -70,12 +67,13 @@ impl Registration {
         changes.stamp(system, whole_seconds(now));
         let mut updated = system.clone();
         changes.apply(&mut updated);
+        let needed = changes.needed_by(system) || actor.note.is_some();
 
         let invalid = profiles.invalid;
         let keepalive = Keepalive {
             update: SystemUpdate {
-                system,
-                changes,
+                system_id: system.id,
+                changes: Some(actor.with_note(changes)).filter(|_| needed),
                 uptimes: uptimes.days,
                 profiles,
                 now,
@@ -113,7 +111,7 @@ fn changes(
 }
 
 struct Keepalive<'a> {
-    update: SystemUpdate<'a>,
+    update: SystemUpdate,
     progress: &'a Progress,
 }
 

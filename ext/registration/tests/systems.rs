@@ -9,48 +9,19 @@
 mod common;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use common::place::{Place, SUSECONNECT, TEXT, client, old_client, zypper};
 use common::server::Server;
 use common::way::{Accident, accident_on};
 use common::{config, predictable, registration};
 use registration::{
-    Authenticated, Credentials, Error, Failure, Found, Level, Progress, Registration, TokenHeader,
-    Updated, Written,
+    Actor, Authenticated, Credentials, Error, Failure, Found, Level, Progress, Registration,
+    TokenHeader, Updated, Written,
 };
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-
-const SUSECONNECT: &str = "SUSEConnect/1.21.0";
-
-/// What a client of today sends: the header, blank at first.
-fn client(token: &str) -> Credentials {
-    Credentials {
-        token: TokenHeader::Present(Some(token.to_owned())),
-        ..old_client()
-    }
-}
-
-/// What a client sends that knows no tokens.
-fn old_client() -> Credentials {
-    Credentials {
-        login: "SCC_a".to_owned(),
-        password: "p".to_owned(),
-        token: TokenHeader::Absent,
-        user_agent: Some(SUSECONNECT.to_owned()),
-        tokens_enabled: true,
-        skip_on_duplicated: false,
-    }
-}
-
-fn zypper(credentials: Credentials) -> Credentials {
-    Credentials {
-        user_agent: Some("zYpP 17".to_owned()),
-        ..credentials
-    }
-}
 
 async fn authenticate(
     registration: &Registration,
@@ -61,6 +32,14 @@ async fn authenticate(
         .await
 }
 
+fn actor(authenticated: &Authenticated) -> Actor {
+    Actor {
+        note: authenticated.note.clone(),
+        rotate_token: authenticated.knows_tokens(),
+        ..Actor::new(authenticated.system.clone())
+    }
+}
+
 async fn update(
     registration: &Registration,
     authenticated: &Authenticated,
@@ -68,8 +47,7 @@ async fn update(
 ) -> Result<Updated, Failure> {
     registration
         .update(
-            &authenticated.system,
-            authenticated.knows_tokens(),
+            &actor(authenticated),
             params.to_string().as_bytes(),
             &Progress::default(),
         )
@@ -83,97 +61,6 @@ async fn deregister(
     registration
         .deregister(&authenticated.system, &Progress::default())
         .await
-}
-
-/// A database with a system that was last seen and reported long ago.
-struct Place<'a> {
-    server: &'a Server,
-    name: String,
-}
-
-const TEXT: &str = r#"{"user_agent":"SUSEConnect/1.21.0"}"#;
-
-impl<'a> Place<'a> {
-    async fn new(server: &'a Server, name: &str) -> Self {
-        let name = server.database(name).await;
-        let catalog = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../spec/conformance/catalog.sql"
-        );
-        let place = Self { server, name };
-        place
-            .run(&std::fs::read_to_string(Path::new(catalog)).unwrap())
-            .await;
-        place
-    }
-
-    async fn run(&self, statements: &str) {
-        let mut root = self.server.root(&self.name).await;
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
-            .execute(&mut root)
-            .await
-            .unwrap();
-    }
-
-    async fn read(&self, query: &str) -> String {
-        self.server.read(&self.name, query).await
-    }
-
-    async fn empty(&self) {
-        self.run(
-            "DELETE FROM activations; DELETE FROM system_profiles; DELETE FROM profiles; \
-             DELETE FROM system_uptimes; DELETE FROM deregistered_systems; DELETE FROM systems",
-        )
-        .await;
-    }
-
-    /// Leaves the system 1 alone there, with these columns besides its credentials.
-    async fn system(&self, columns: &str) {
-        self.empty().await;
-        self.another(1, columns).await;
-    }
-
-    async fn another(&self, id: u64, columns: &str) {
-        self.run(&format!(
-            "INSERT INTO systems SET id = {id}, login = 'SCC_a', password = 'p', hostname = 'h', \
-             registered_at = '2026-01-01', last_seen_at = '2026-01-01', created_at = '2026-01-01', \
-             updated_at = '2026-01-01', scc_registered_at = '2026-01-01', system_token = '{id}', \
-             system_information = '{TEXT}'"
-        ))
-        .await;
-        let columns = if columns.is_empty() {
-            "system_token = NULL"
-        } else {
-            columns
-        };
-        let token = if columns.contains("system_token") {
-            ""
-        } else {
-            ", system_token = NULL"
-        };
-        self.run(&format!(
-            "UPDATE systems SET {columns}{token} WHERE id = {id}"
-        ))
-        .await;
-    }
-
-    /// Of each system: token, hardware information, and which times are now, old or not there.
-    async fn systems(&self) -> String {
-        let time = |column| {
-            format!(
-                "CASE {column} WHEN '2026-11-20 12:34:56' THEN 'now' WHEN '2026-01-01' THEN 'old' \
-                 ELSE {column} END"
-            )
-        };
-        self.read(&format!(
-            "SELECT IFNULL(system_token, '-'), system_information, {}, {}, {}, {} FROM systems ORDER BY id",
-            time("last_seen_at"),
-            time("updated_at"),
-            time("created_at"),
-            time("scc_registered_at")
-        ))
-        .await
-    }
 }
 
 /// One server for all of this file: they take seconds to start.
@@ -1180,21 +1067,21 @@ async fn statements_are_few(server: &Server) {
         place
             .system("last_seen_at = UTC_TIMESTAMP(), scc_registered_at = NULL")
             .await;
-        let before = counters(server).await;
+        let before = server.counters().await;
         authenticate(&registration, &old_client()).await.unwrap();
-        least("nothing new", since(server, &before).await);
+        least("nothing new", server.since(&before).await);
 
         place.run(&format!("UPDATE systems SET {old_times}")).await;
-        let before = counters(server).await;
+        let before = server.counters().await;
         let authenticated = authenticate(&registration, &client("")).await.unwrap();
-        least("authenticated", since(server, &before).await);
+        least("authenticated", server.since(&before).await);
 
         let params = json!({"hostname": "h", "hwinfo": {"cpus": round}});
-        let before = counters(server).await;
+        let before = server.counters().await;
         update(&registration, &authenticated, &params)
             .await
             .unwrap();
-        least("keepalive", since(server, &before).await);
+        least("keepalive", server.since(&before).await);
 
         let params = json!({"hostname": "h", "hwinfo": {"cpus": round}, "online_at": ["2026-01-01:1", "2026-01-02:1"],
             "system_profiles": {"pci": {"identifier": "a", "data": "x"}}});
@@ -1203,13 +1090,13 @@ async fn statements_are_few(server: &Server) {
             .unwrap();
         let known = json!({"hostname": "h", "hwinfo": {"cpus": round}, "online_at": ["2026-01-01:1", "2026-01-02:1"],
             "system_profiles": {"pci": {"identifier": "a"}}});
-        let before = counters(server).await;
+        let before = server.counters().await;
         update(&registration, &authenticated, &known).await.unwrap();
-        least("keepalive with everything", since(server, &before).await);
+        least("keepalive with everything", server.since(&before).await);
 
-        let before = counters(server).await;
+        let before = server.counters().await;
         deregister(&registration, &authenticated).await.unwrap();
-        least("deregistration", since(server, &before).await);
+        least("deregistration", server.since(&before).await);
     }
     // Selects, inserts, updates, deletes, begun transactions, explicit commits, commits of the
     // storage engine that wrote.
@@ -1218,38 +1105,6 @@ async fn statements_are_few(server: &Server) {
     assert_eq!(rows["keepalive"], [0, 0, 1, 0, 0, 0, 1]);
     assert_eq!(rows["keepalive with everything"], [1, 1, 1, 0, 1, 1, 1]);
     assert_eq!(rows["deregistration"][4..], [1, 1, 1]);
-}
-
-async fn counters(server: &Server) -> Vec<u64> {
-    let mut parts: Vec<String> = ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT"]
-        .iter()
-        .map(|name| {
-            format!("(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'COM_{name}')")
-        })
-        .collect();
-    parts.push(
-        "(SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rw_commits')"
-            .to_owned(),
-    );
-    let enable = "SET GLOBAL innodb_monitor_enable = 'trx_rw_commits'";
-    let mut root = server.root("mysql").await;
-    sqlx::raw_sql(enable).execute(&mut root).await.unwrap();
-    server
-        .read("mysql", &format!("SELECT {}", parts.join(", ")))
-        .await
-        .split(' ')
-        .map(|count| count.parse().unwrap())
-        .collect()
-}
-
-/// What was counted since, without the counting itself.
-async fn since(server: &Server, before: &[u64]) -> Vec<u64> {
-    let mut counts: Vec<_> = (counters(server).await.iter())
-        .zip(before)
-        .map(|(after, before)| after - before)
-        .collect();
-    counts[0] -= 1;
-    counts
 }
 
 async fn lost_answers_change_nothing(server: &Server) {
@@ -1325,7 +1180,7 @@ async fn what_was_abandoned_is_not_written(server: &Server) {
     let authenticated = authenticate(&registration, &client("one")).await.unwrap();
     let before = place.systems().await;
     let failure = registration
-        .update(&authenticated.system, true, b"{}", &progress)
+        .update(&actor(&authenticated), b"{}", &progress)
         .await
         .unwrap_err();
     assert!(matches!(failure.error, Error::Abandoned), "{failure}");

@@ -13,6 +13,7 @@ pub fn exception(ruby: &Ruby, failure: &Failure) -> RubyError {
         Error::BadInput(_) => "BadInput",
         Error::Rmt { status, .. } => return build(ruby, "RmtError", (message, written, status)),
         Error::Invalid(_) => "Invalid",
+        Error::Gone => "Gone",
         Error::Refused(_) => "Refused",
         Error::Unavailable(_) | Error::Abandoned => "Unavailable",
         Error::Internal(_) => "InternalError",

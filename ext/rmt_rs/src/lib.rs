@@ -8,14 +8,16 @@ mod runtime;
 mod slot;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use magnus::{Error, Module, RArray, Ruby, function};
+use magnus::value::ReprValue;
+use magnus::{Class, Error, Module, RArray, Ruby, function};
 use registration::catalog::Rendering;
-use registration::{Credentials, SystemRow, Written};
+use registration::{Acted, Actor, Checked, Credentials, Note, SystemRow, Written};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::messages::{Caller, Keepalive, Kept, Look, Recognised};
+use crate::messages::{Authorised, Caller, Findings, Kept, Look, Outcome, Question, Recognised};
 
 /// `RmtRs::Native.announce(parameters)`: the request's parameters as JSON; an array with what
 /// `RmtRs::Announced` has for members.
@@ -51,19 +53,161 @@ fn authenticate(ruby: &Ruby, caller: String) -> Result<String, Error> {
 }
 
 /// `RmtRs::Native.update(keepalive, parameters)`: JSON for JSON, see [`messages`].
-fn update(ruby: &Ruby, keepalive: String, parameters: String) -> Result<String, Error> {
+fn update(ruby: &Ruby, authorised: String, parameters: String) -> Result<String, Error> {
     guarded(ruby, || {
-        let Keepalive {
-            system,
-            rotate_token,
-        } = parsed(ruby, &keepalive)?;
+        let actor: Actor = parsed::<Authorised>(ruby, &authorised)?.into();
         let updated = runtime::run(ruby, |registration, progress| async move {
             let parameters = parameters.as_bytes();
-            registration
-                .update(&system, rotate_token, parameters, &progress)
-                .await
+            registration.update(&actor, parameters, &progress).await
         })?;
         written(ruby, &Kept::from(updated))
+    })
+}
+
+/// `RmtRs::Native.note(note)`: writes what an authentication left to an action that did not happen.
+fn note(ruby: &Ruby, note: String) -> Result<(), Error> {
+    guarded(ruby, || {
+        let note: Note = parsed(ruby, &note)?;
+        runtime::run(ruby, |registration, progress| async move {
+            registration.note(&note, &progress).await
+        })
+    })
+}
+
+/// What a check found out, `RmtRs::Native::Checked`: Ruby hands it on to the action.
+#[magnus::wrap(class = "RmtRs::Native::Checked", free_immediately)]
+struct CheckedObject(Arc<Checked>);
+
+/// `RmtRs::Native.check(question, parameters)`: an array of what was found out for the action that
+/// follows, and for Ruby, as JSON; see [`messages`].
+fn check(ruby: &Ruby, question: String, parameters: String) -> Result<RArray, Error> {
+    guarded(ruby, || {
+        let question: Question = parsed(ruby, &question)?;
+        let (caller, action) = question.parts().ok_or_else(|| misunderstood(ruby))?;
+        let (authenticated, checked) = runtime::run(ruby, |registration, progress| async move {
+            let parameters = parameters.as_bytes();
+            registration
+                .check(&caller, action, parameters, &progress)
+                .await
+        })?;
+        let findings = written(ruby, &Findings::new(authenticated, &checked))?;
+        Ok(ruby.ary_new_from_values(&[
+            ruby.obj_wrap(CheckedObject(Arc::new(checked))).as_value(),
+            ruby.str_new(&findings).as_value(),
+        ]))
+    })
+}
+
+/// `RmtRs::Native.show(checked, look)`: the answer's body.
+fn show(ruby: &Ruby, checked: &CheckedObject, look: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let rendering = rendering(ruby, &look)?;
+        let body = checked.0.show(&rendering);
+        body.map_err(|failure| errors::exception(ruby, &failure))
+    })
+}
+
+/// `RmtRs::Native.activate(checked, authorised, look)`: an array of what others are to know, as
+/// JSON, and the answer's body.
+fn activate(
+    ruby: &Ruby,
+    checked: &CheckedObject,
+    authorised: String,
+    look: String,
+) -> Result<RArray, Error> {
+    act(ruby, &authorised, &look, |it| {
+        let checked = Arc::clone(&checked.0);
+        runtime::run(ruby, |registration, progress| async move {
+            let Act {
+                actor,
+                subscription_id,
+                rendering,
+            } = it;
+            registration
+                .activate(&checked, &actor, subscription_id, &rendering, &progress)
+                .await
+        })
+    })
+}
+
+/// `RmtRs::Native.upgrade(checked, authorised, look)`: as [`activate`].
+fn upgrade(
+    ruby: &Ruby,
+    checked: &CheckedObject,
+    authorised: String,
+    look: String,
+) -> Result<RArray, Error> {
+    act(ruby, &authorised, &look, |it| {
+        let checked = Arc::clone(&checked.0);
+        runtime::run(ruby, |registration, progress| async move {
+            let Act {
+                actor,
+                subscription_id,
+                rendering,
+            } = it;
+            registration
+                .upgrade(&checked, &actor, subscription_id, &rendering, &progress)
+                .await
+        })
+    })
+}
+
+/// `RmtRs::Native.destroy(checked, authorised, look)`: as [`activate`].
+fn destroy(
+    ruby: &Ruby,
+    checked: &CheckedObject,
+    authorised: String,
+    look: String,
+) -> Result<RArray, Error> {
+    act(ruby, &authorised, &look, |it| {
+        let checked = Arc::clone(&checked.0);
+        runtime::run(ruby, |registration, progress| async move {
+            registration
+                .destroy(&checked, &it.actor, &it.rendering, &progress)
+                .await
+        })
+    })
+}
+
+/// `RmtRs::Native.synchronize(authorised, parameters, look)`: as [`activate`].
+fn synchronize(
+    ruby: &Ruby,
+    authorised: String,
+    parameters: String,
+    look: String,
+) -> Result<RArray, Error> {
+    act(ruby, &authorised, &look, |it| {
+        runtime::run(ruby, |registration, progress| async move {
+            let parameters = parameters.as_bytes();
+            registration
+                .synchronize(&it.actor, parameters, &it.rendering, &progress)
+                .await
+        })
+    })
+}
+
+/// What an action on a system's products needs besides its own parameters.
+struct Act {
+    actor: Actor,
+    subscription_id: Option<u64>,
+    rendering: Rendering,
+}
+
+fn act(
+    ruby: &Ruby,
+    authorised: &str,
+    look: &str,
+    action: impl FnOnce(Act) -> Result<Acted, Error>,
+) -> Result<RArray, Error> {
+    guarded(ruby, || {
+        let authorised: Authorised = parsed(ruby, authorised)?;
+        let (outcome, body) = Outcome::of(action(Act {
+            subscription_id: authorised.subscription_id,
+            actor: authorised.into(),
+            rendering: rendering(ruby, look)?,
+        })?);
+        let outcome = written(ruby, &outcome)?;
+        Ok(ruby.ary_new_from_values(&[ruby.str_new(&outcome), ruby.str_new(&body)]))
     })
 }
 
@@ -105,8 +249,11 @@ fn rendering(ruby: &Ruby, look: &str) -> Result<Rendering, Error> {
 
 /// What Ruby says. That it cannot be understood is found out before anything is done.
 fn parsed<T: DeserializeOwned>(ruby: &Ruby, json: &str) -> Result<T, Error> {
-    serde_json::from_str(json)
-        .map_err(|_| errors::internal(ruby, "a message that is not understood", Written::No))
+    serde_json::from_str(json).map_err(|_| misunderstood(ruby))
+}
+
+fn misunderstood(ruby: &Ruby) -> Error {
+    errors::internal(ruby, "a message that is not understood", Written::No)
 }
 
 fn written<T: Serialize>(ruby: &Ruby, message: &T) -> Result<String, Error> {
@@ -180,6 +327,16 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_module_function("deregister", function!(deregister, 1))?;
     native.define_module_function("activations", function!(activations, 2))?;
     native.define_module_function("service", function!(service, 2))?;
+    native.define_module_function("note", function!(note, 1))?;
+    native.define_module_function("check", function!(check, 2))?;
+    native.define_module_function("show", function!(show, 2))?;
+    native.define_module_function("activate", function!(activate, 3))?;
+    native.define_module_function("upgrade", function!(upgrade, 3))?;
+    native.define_module_function("destroy", function!(destroy, 3))?;
+    native.define_module_function("synchronize", function!(synchronize, 3))?;
+    let checked = native.define_class("Checked", ruby.class_object())?;
+    // Only a check makes one.
+    checked.undef_default_alloc_func();
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.define_module_function("reach", function!(reach, 0))?;
     native.define_module_function("shut_down", function!(shut_down, 0))?;

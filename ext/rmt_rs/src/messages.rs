@@ -1,9 +1,9 @@
 //! What Ruby and Rust tell each other about systems, as JSON.
 
-use registration::catalog::{BaseUrl, Rendering};
+use registration::catalog::{BaseUrl, Product, Rendering};
 use registration::{
-    Authenticated, Credentials, Error, Failure, Found, Level, LogLine, SystemRow, TokenHeader,
-    Updated,
+    Acted, Action, ActivationKey, Actor, Authenticated, Checked, Credentials, Error, Failure,
+    Found, Level, LogLine, Note, Step, SubscriptionRow, SystemRow, TokenHeader, Updated,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub struct Caller {
     user_agent: Option<String>,
     tokens_enabled: bool,
     skip_on_duplicated: bool,
+    /// Whether what is to be noted of the system is left to the action.
+    defer: bool,
 }
 
 impl From<Caller> for Credentials {
@@ -33,6 +35,7 @@ impl From<Caller> for Credentials {
             user_agent: caller.user_agent,
             tokens_enabled: caller.tokens_enabled,
             skip_on_duplicated: caller.skip_on_duplicated,
+            defer: caller.defer,
         }
     }
 }
@@ -44,6 +47,8 @@ pub struct Recognised {
     system: Option<SystemRow>,
     token_echo: Option<String>,
     copied: bool,
+    /// To be handed to the action, or to `RmtRs::Native.note`.
+    note: Option<Note>,
     log: Vec<Line>,
 }
 
@@ -58,19 +63,198 @@ impl From<Authenticated> for Recognised {
             copied: matches!(authenticated.found, Found::Copied { .. }),
             log,
             token_echo: authenticated.token_echo,
+            note: authenticated.note,
             system: Some(authenticated.system).filter(|_| authenticated.found != Found::Skipped),
         }
     }
 }
 
-/// What `RmtRs::Native.update` is given besides the request's parameters.
+/// What `RmtRs::Native.check` is given besides the request's parameters.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Keepalive {
+pub struct Question {
+    action: String,
+    /// Absent when others have authenticated the system.
+    caller: Option<Caller>,
+    system: Option<KnownSystem>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownSystem {
+    id: u64,
+    proxy_byos_mode: Option<i32>,
+}
+
+impl Question {
+    /// Who asks, for what; nothing if that cannot be told.
+    pub fn parts(self) -> Option<(registration::Caller, Action)> {
+        let action = match self.action.as_str() {
+            "activate" => Action::Activate,
+            "show" => Action::Show,
+            "upgrade" => Action::Upgrade,
+            "destroy" => Action::Destroy,
+            _ => return None,
+        };
+        let caller = match (self.caller, self.system) {
+            (Some(caller), None) => registration::Caller::Unknown(caller.into()),
+            (None, Some(system)) => registration::Caller::Known {
+                system_id: system.id,
+                proxy_byos_mode: system.proxy_byos_mode,
+            },
+            _ => return None,
+        };
+        Some((caller, action))
+    }
+}
+
+/// What it answers, besides the [`Checked`] itself.
+#[derive(Serialize)]
+pub struct Findings<'a> {
+    /// Absent when the system was known.
+    recognised: Option<Recognised>,
+    product: Option<ProductColumns<'a>>,
+    subscription: Option<&'a SubscriptionRow>,
+    /// Names of RMT's callbacks.
+    passed: Vec<&'static str>,
+    failed: Option<FailedStep>,
+}
+
+#[derive(Serialize)]
+struct FailedStep {
+    step: &'static str,
+    message: String,
+}
+
+impl<'a> Findings<'a> {
+    /// Of a check, and of the authentication before it if there was one.
+    pub fn new(authenticated: Option<Authenticated>, checked: &'a Checked) -> Self {
+        let failed = checked.failed.as_ref().map(|(step, failure)| FailedStep {
+            step: name(*step),
+            message: failure.to_string(),
+        });
+        Self {
+            recognised: authenticated.map(Recognised::from),
+            product: checked.product.as_ref().map(ProductColumns::from),
+            subscription: checked.subscription.as_ref(),
+            passed: checked.passed.iter().map(|step| name(*step)).collect(),
+            failed,
+        }
+    }
+}
+
+fn name(step: Step) -> &'static str {
+    match step {
+        Step::Product => "require_product",
+        Step::Repositories => "check_product_service_and_repositories",
+        Step::Subscription => "load_subscription",
+        Step::Dependencies => "check_base_product_dependencies",
+    }
+}
+
+/// A row of `products`.
+#[derive(Serialize)]
+struct ProductColumns<'a> {
+    id: u64,
+    name: &'a Option<String>,
+    description: &'a Option<String>,
+    shortname: &'a Option<String>,
+    former_identifier: &'a Option<String>,
+    product_type: Option<&'static str>,
+    product_class: &'a Option<String>,
+    release_type: &'a Option<String>,
+    release_stage: &'a Option<String>,
+    identifier: &'a Option<String>,
+    version: &'a Option<String>,
+    arch: &'a Option<String>,
+    eula_url: &'a Option<String>,
+    free: Option<bool>,
+    cpe: &'a Option<String>,
+    friendly_version: &'a Option<String>,
+}
+
+impl<'a> From<&'a Product> for ProductColumns<'a> {
+    fn from(product: &'a Product) -> Self {
+        let label = &product.label;
+        Self {
+            id: label.id,
+            name: &label.name,
+            description: &product.description,
+            shortname: &product.shortname,
+            former_identifier: &product.former_identifier,
+            product_type: label.product_type.stored(),
+            product_class: &product.product_class,
+            release_type: &label.release_type,
+            release_stage: &product.release_stage,
+            identifier: &label.identifier,
+            version: &label.version,
+            arch: &label.arch,
+            eula_url: &product.eula_url,
+            free: product.free,
+            cpe: &product.cpe,
+            friendly_version: &label.friendly_version,
+        }
+    }
+}
+
+/// Who an operation is carried out for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authorised {
     /// The system as its request was authenticated.
-    pub system: SystemRow,
+    system: SystemRow,
+    /// What its authentication left to be written.
+    note: Option<Note>,
     /// Whether its token is to be rotated.
-    pub rotate_token: bool,
+    rotate_token: bool,
+    /// What pays for its activation, if that is known.
+    #[serde(default)]
+    pub subscription_id: Option<u64>,
+}
+
+impl From<Authorised> for Actor {
+    fn from(authorised: Authorised) -> Self {
+        Self {
+            system: authorised.system,
+            note: authorised.note,
+            rotate_token: authorised.rotate_token,
+        }
+    }
+}
+
+/// What an action on a system's products answers besides the body.
+#[derive(Serialize)]
+pub struct Outcome {
+    system: SystemRow,
+    created: Vec<Activation>,
+    removed: Vec<Activation>,
+    log: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Activation {
+    id: u64,
+    service_id: u64,
+}
+
+impl From<ActivationKey> for Activation {
+    fn from(key: ActivationKey) -> Self {
+        let ActivationKey { id, service_id } = key;
+        Self { id, service_id }
+    }
+}
+
+impl Outcome {
+    /// What others are to know of `acted`, and the answer's body.
+    pub fn of(acted: Acted) -> (Self, String) {
+        let outcome = Self {
+            system: acted.system,
+            created: acted.created.into_iter().map(Activation::from).collect(),
+            removed: acted.removed.into_iter().map(Activation::from).collect(),
+            log: acted.log.into_iter().map(Line::from).collect(),
+        };
+        (outcome, acted.body)
+    }
 }
 
 /// What it answers.
@@ -97,6 +281,7 @@ impl From<Updated> for Kept {
 pub struct Look {
     base_url: String,
     free_as_stored: bool,
+    plugin_urls: bool,
     credentials_in_repoindex: bool,
     redirect_hosts: Vec<String>,
 }
@@ -109,6 +294,7 @@ impl TryFrom<Look> for Rendering {
             .ok_or_else(|| Failure::unwritten(Error::Declined("a strange base URL")))?;
         Ok(Self {
             free_as_stored: look.free_as_stored,
+            plugin_urls: look.plugin_urls,
             credentials_in_repoindex: look.credentials_in_repoindex,
             redirect_hosts: look.redirect_hosts,
             ..Self::new(base_url)

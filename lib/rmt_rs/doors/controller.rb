@@ -4,8 +4,10 @@ require_relative 'controller/shared'
 require_relative 'controller/activations'
 require_relative 'controller/announce'
 require_relative 'controller/authentication'
+require_relative 'controller/products'
 require_relative 'controller/services'
 require_relative 'controller/systems'
+require_relative 'controller/tokens'
 
 module RmtRs
   module Doors
@@ -15,8 +17,11 @@ module RmtRs
     module Controller
       DOORS = {
         'ApplicationController' => [Shared, Authentication],
+        'Api::Connect::BaseController' => [Tokens],
         'Api::Connect::V3::Subscriptions::SystemsController' => [Announce],
         'Api::Connect::V3::Systems::SystemsController' => [Systems],
+        'Api::Connect::V3::Systems::ProductsController' => [Products],
+        'Api::Connect::V4::Systems::ProductsController' => [ProductsOfVersion4],
         'Api::Connect::V3::Systems::ActivationsController' => [Activations],
         'ServicesController' => [Services]
       }.freeze

@@ -12,6 +12,9 @@ Rails.application.routes.draw do
       put 'systems', to: 'systems/systems#update'
       delete 'systems', to: 'systems/systems#deregister'
       get 'systems/activations', to: 'systems/activations#index'
+      get 'systems/products', to: 'systems/products#show'
+      post 'systems/products', to: 'systems/products#activate'
+      put 'systems/products', to: 'systems/products#upgrade'
     end
 
     scope module: :v4 do
@@ -19,6 +22,11 @@ Rails.application.routes.draw do
       put 'systems', to: 'systems/systems#update'
       delete 'systems', to: 'systems/systems#deregister'
       get 'systems/activations', to: 'systems/activations#index'
+      get 'systems/products', to: 'systems/products#show'
+      post 'systems/products', to: 'systems/products#activate'
+      put 'systems/products', to: 'systems/products#upgrade'
+      delete 'systems/products', to: 'systems/products#destroy'
+      post 'systems/products/synchronize', to: 'systems/products#synchronize'
     end
   end
 

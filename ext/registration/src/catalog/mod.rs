@@ -41,6 +41,15 @@ impl ProductType {
         }
     }
 
+    /// As it is stored; `None` for what the model reads as nil.
+    pub fn stored(self) -> Option<&'static str> {
+        match self {
+            Self::Saas => Some("SaaS"),
+            Self::Other => None,
+            known => Some(known.name()),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Base => "base",
@@ -126,6 +135,8 @@ pub struct Product {
     pub free: Option<bool>,
     /// Common Platform Enumeration.
     pub cpe: Option<String>,
+    /// `SLES15-SP6`
+    pub shortname: Option<String>,
     /// `services.id`, if it has one.
     pub service_id: Option<u64>,
     /// Of its service. Only [`Trees`] have them loaded.
@@ -324,6 +335,7 @@ mod tests {
             eula_url: None,
             free: Some(true),
             cpe: None,
+            shortname: None,
             service_id: Some(id),
             repositories: Vec::new(),
         }

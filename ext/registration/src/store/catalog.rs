@@ -15,12 +15,18 @@ use crate::catalog::{
 };
 
 /// Columns of [`Label`]; the table is `p`.
-const LABEL: &str = "p.id, p.name, p.identifier, p.version, p.release_type, p.arch, \
+pub(super) const LABEL: &str = "p.id, p.name, p.identifier, p.version, p.release_type, p.arch, \
                      p.friendly_version, p.product_type";
 
 /// Columns of [`Product`] besides those; its service is `s`.
 const REST: &str = "p.description, p.former_identifier, p.product_class, p.release_stage, \
-                    p.eula_url, p.free, p.cpe, s.id AS service_id";
+                    p.eula_url, p.free, p.cpe, p.shortname, s.id AS service_id";
+
+/// Columns of [`Repository`]; the table is `r`. (A union of NULL and an unsigned number is no number.)
+const REPOSITORY: &str = "r.id AS repository_id, CAST(r.scc_id AS SIGNED) AS scc_id, r.name AS repository_name, \
+                          r.description AS repository_description, r.enabled, r.autorefresh, \
+                          r.external_url, r.local_path, r.installer_updates, \
+                          r.mirroring_enabled, r.last_mirrored_at IS NOT NULL AS mirrored";
 
 /// What a column of a product shall be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,14 +49,19 @@ impl Wanted {
     /// This version or its other spelling, `12.5` for `12-5` and `15` for `15.0` (RMT:
     /// `Product.clean_up_version`).
     pub fn version(version: &str) -> Self {
-        let dots = version.replace('-', ".");
-        let clean = dots.strip_suffix(".0").unwrap_or(&dots);
-        let mut versions = vec![version.to_owned()];
-        if clean != version {
-            versions.push(clean.to_owned());
-        }
-        Self::OneOf(versions)
+        Self::OneOf(spellings(version))
     }
+}
+
+/// `version` and its other spelling, see [`Wanted::version`].
+pub(crate) fn spellings(version: &str) -> Vec<String> {
+    let dots = version.replace('-', ".");
+    let clean = dots.strip_suffix(".0").unwrap_or(&dots);
+    let mut versions = vec![version.to_owned()];
+    if clean != version {
+        versions.push(clean.to_owned());
+    }
+    versions
 }
 
 /// Which products are meant.
@@ -67,8 +78,23 @@ pub struct Criteria {
 }
 
 impl Criteria {
+    /// Of all texts together, in bytes.
+    pub(super) fn length(&self) -> usize {
+        let columns = [
+            &self.identifier,
+            &self.version,
+            &self.arch,
+            &self.release_type,
+        ];
+        let texts = columns.into_iter().filter_map(|wanted| match wanted {
+            Wanted::OneOf(texts) => Some(texts),
+            Wanted::Any | Wanted::Null => None,
+        });
+        texts.flatten().map(String::len).sum()
+    }
+
     /// Adds `AND …` for each.
-    fn push(&self, query: &mut QueryBuilder<MySql>) {
+    pub(super) fn push(&self, query: &mut QueryBuilder<MySql>) {
         for (column, wanted) in [
             ("p.identifier", &self.identifier),
             ("p.version", &self.version),
@@ -105,6 +131,21 @@ pub struct Relatives {
     pub roots: Vec<Label>,
 }
 
+impl Relatives {
+    /// From what is extended, and whether as a root.
+    fn of(rows: Vec<(u64, bool, Label)>) -> Self {
+        let mut relatives = Self::default();
+        for (_, is_root, label) in rows {
+            if !is_root {
+                relatives.bases.push(label);
+            } else if !relatives.roots.contains(&label) {
+                relatives.roots.push(label);
+            }
+        }
+        relatives
+    }
+}
+
 /// The beginning of a query for whole products, without `FROM`.
 fn products() -> QueryBuilder<MySql> {
     QueryBuilder::new(format!("SELECT {LABEL}, {REST}"))
@@ -120,6 +161,7 @@ impl Session {
         &mut self,
         criteria: &Criteria,
     ) -> Result<Option<Product>, Interruption> {
+        self.check_length(criteria.length())?;
         let mut query = products();
         query.push(" FROM products p LEFT JOIN services s ON s.product_id = p.id WHERE TRUE");
         criteria.push(&mut query);
@@ -160,10 +202,16 @@ impl Session {
     /// # Errors
     /// What the database says.
     pub async fn repositories(&mut self, service_id: u64) -> Result<Vec<Repository>, Interruption> {
+        let mut query = QueryBuilder::<MySql>::new("SELECT ");
+        query.push(REPOSITORY).push(
+            " FROM repositories_services l JOIN repositories r ON r.id = l.repository_id \
+             WHERE l.service_id = ",
+        );
+        query.push_bind(service_id).push(" ORDER BY r.id");
         let limit = self.statement_timeout();
         Self::bounded(limit, async {
-            let mut repositories = self.repositories_of(&[service_id]).await?;
-            Ok(repositories.remove(&service_id).unwrap_or_default())
+            let rows = query.build().fetch_all(self.connection()).await?;
+            Ok(rows.iter().map(repository).collect::<Result<_, _>>()?)
         })
         .await
     }
@@ -176,7 +224,7 @@ impl Session {
         self.trees(&[root]).await
     }
 
-    /// The trees of the products `roots`, in two statements however many and large they are.
+    /// The trees of the products `roots`, in one statement however many and large they are.
     ///
     /// Rows of `products_extensions` name the root they are for, so that a tree needs no search
     /// for the branches of branches. Children come by their ids: MariaDB answers RMT's `DISTINCT`
@@ -192,83 +240,128 @@ impl Session {
     }
 
     async fn trees_unbounded(&mut self, roots: &[u64]) -> Result<Trees, Interruption> {
+        let (trees, _) = self.trees_and_relatives(roots, None).await?;
+        Ok(trees)
+    }
+
+    /// The tree of the product `product_id`, and what that product extends, in the order of the
+    /// rows that say so. One statement.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn surroundings(
+        &mut self,
+        product_id: u64,
+    ) -> Result<(Trees, Relatives), Interruption> {
+        let limit = self.statement_timeout();
+        let roots = [product_id];
+        Self::bounded(limit, self.trees_and_relatives(&roots, Some(product_id))).await
+    }
+
+    /// Rows of three kinds: products in their places in the trees (the roots hang on nothing), the
+    /// products that `extension` extends, and the repositories of all products in the trees.
+    async fn trees_and_relatives(
+        &mut self,
+        roots: &[u64],
+        extension: Option<u64>,
+    ) -> Result<(Trees, Relatives), Interruption> {
         if roots.is_empty() {
-            return Ok(Trees::default());
+            return Ok(Default::default());
         }
-        // Long texts stay out of the inner table, which thus fits into memory; rows are sorted here
-        // for the same reason.
-        let mut query = QueryBuilder::<MySql>::new("SELECT e.root, e.parent, e.recommended, ");
-        query.push(LABEL).push(", ").push(REST).push(
-            " FROM (SELECT 0 AS root, 0 AS parent, FALSE AS recommended, id AS product \
-             FROM products WHERE id IN (",
+        // Descriptions, which are long, stay out of the inner table, which thus fits into memory;
+        // rows are sorted here for the same reason.
+        let mut query =
+            QueryBuilder::<MySql>::new("SELECT e.kind, e.edge, e.root, e.parent, e.recommended, ");
+        // What is extended is only named.
+        let rest = REST.replace(
+            "p.description",
+            "IF(e.kind = 'place', p.description, NULL) AS description",
+        );
+        query.push(LABEL).push(", ").push(rest);
+        query.push(", ").push(nulls(REPOSITORY));
+        query.push(
+            " FROM (SELECT 'place' AS kind, 0 AS edge, 0 AS root, 0 AS parent, \
+             FALSE AS recommended, id AS product FROM products WHERE id IN (",
         );
         push_ids(&mut query, roots);
         query.push(
-            ") UNION ALL SELECT root_product_id, product_id, recommended, extension_id \
-             FROM products_extensions WHERE root_product_id IN (",
+            ") UNION ALL SELECT 'place', id, root_product_id, product_id, recommended, \
+             extension_id FROM products_extensions WHERE root_product_id IN (",
         );
         push_ids(&mut query, roots);
-        query.push(
-            ")) e JOIN products p ON p.id = e.product LEFT JOIN services s ON s.product_id = p.id",
-        );
-        let mut products: HashMap<u64, Product> = HashMap::new();
-        let mut edges = Vec::new();
-        for row in query.build().fetch_all(self.connection()).await? {
-            let id: u64 = row.try_get_unchecked("id")?;
-            let root: u64 = row.try_get_unchecked("root")?;
-            // The roots themselves hang on nothing.
-            if root > 0 {
-                let recommended: Option<bool> = row.try_get_unchecked("recommended")?;
-                edges.push(Edge {
-                    root,
-                    parent: row.try_get_unchecked("parent")?,
-                    child: id,
-                    recommended: recommended.unwrap_or_default(),
-                });
+        query.push(")");
+        if let Some(extension) = extension {
+            for (kind, column) in [("base", "product_id"), ("root", "root_product_id")] {
+                query.push(format!(
+                    " UNION ALL SELECT '{kind}', id, 0, 0, FALSE, {column} \
+                     FROM products_extensions WHERE extension_id = "
+                ));
+                query.push_bind(extension);
             }
-            if let Entry::Vacant(entry) = products.entry(id) {
-                entry.insert(product(&row)?);
+        }
+        query.push(
+            ") e JOIN products p ON p.id = e.product LEFT JOIN services s ON s.product_id = p.id \
+             UNION ALL SELECT 'repository', 0, 0, 0, FALSE, ",
+        );
+        query.push(nulls(LABEL)).push(", ");
+        query.push(nulls(REST).replace("NULL AS service_id", "s.id"));
+        query.push(", ").push(REPOSITORY);
+        query.push(" FROM (SELECT id AS product FROM products WHERE id IN (");
+        push_ids(&mut query, roots);
+        query.push(
+            ") UNION SELECT extension_id FROM products_extensions WHERE root_product_id IN (",
+        );
+        push_ids(&mut query, roots);
+        query.push(
+            ")) e JOIN services s ON s.product_id = e.product \
+             JOIN repositories_services l ON l.service_id = s.id \
+             JOIN repositories r ON r.id = l.repository_id",
+        );
+
+        let mut products: HashMap<u64, Product> = HashMap::new();
+        let mut repositories: HashMap<u64, Vec<Repository>> = HashMap::new();
+        let mut edges = Vec::new();
+        let mut relatives = Vec::new();
+        for row in query.build().fetch_all(self.connection()).await? {
+            match row.try_get_unchecked("kind")? {
+                "place" => {
+                    let id: u64 = row.try_get_unchecked("id")?;
+                    let root: u64 = row.try_get_unchecked("root")?;
+                    if root > 0 {
+                        let recommended: Option<bool> = row.try_get_unchecked("recommended")?;
+                        edges.push(Edge {
+                            root,
+                            parent: row.try_get_unchecked("parent")?,
+                            child: id,
+                            recommended: recommended.unwrap_or_default(),
+                        });
+                    }
+                    if let Entry::Vacant(entry) = products.entry(id) {
+                        entry.insert(product(&row)?);
+                    }
+                }
+                "repository" => {
+                    let service = row.try_get_unchecked("service_id")?;
+                    let its: &mut Vec<_> = repositories.entry(service).or_default();
+                    its.push(repository(&row)?);
+                }
+                kind => {
+                    let edge: u64 = row.try_get_unchecked("edge")?;
+                    relatives.push((edge, kind == "root", label(&row)?));
+                }
             }
         }
         edges.sort_by_key(|edge| edge.child);
-
-        let services: Vec<u64> = products.values().filter_map(|it| it.service_id).collect();
-        let mut repositories = self.repositories_of(&services).await?;
+        relatives.sort_by_key(|(edge, ..)| *edge);
         for product in products.values_mut() {
             let service = product.service_id.and_then(|id| repositories.remove(&id));
             product.repositories = service.unwrap_or_default();
+            product.repositories.sort_by_key(|it| it.id);
         }
-        Ok(Trees::new(products, &edges))
+        Ok((Trees::new(products, &edges), Relatives::of(relatives)))
     }
 
-    async fn repositories_of(
-        &mut self,
-        services: &[u64],
-    ) -> Result<HashMap<u64, Vec<Repository>>, Interruption> {
-        let mut repositories: HashMap<u64, Vec<Repository>> = HashMap::new();
-        if services.is_empty() {
-            return Ok(repositories);
-        }
-        let mut query = QueryBuilder::<MySql>::new(
-            "SELECT l.service_id, r.id, r.scc_id, r.name, r.description, r.enabled, r.autorefresh, \
-             r.external_url, r.local_path, r.installer_updates, r.mirroring_enabled, \
-             r.last_mirrored_at IS NOT NULL AS mirrored \
-             FROM repositories_services l JOIN repositories r ON r.id = l.repository_id \
-             WHERE l.service_id IN (",
-        );
-        push_ids(&mut query, services);
-        query.push(") ORDER BY r.id");
-        for row in query.build().fetch_all(self.connection()).await? {
-            let service = row.try_get_unchecked("service_id")?;
-            repositories
-                .entry(service)
-                .or_default()
-                .push(repository(&row)?);
-        }
-        Ok(repositories)
-    }
-
-    /// The activations of a system, by their ids, with the trees of their products: three
+    /// The activations of a system, by their ids, with the trees of their products: two
     /// statements.
     ///
     /// # Errors
@@ -340,77 +433,21 @@ impl Session {
         })
         .await
     }
+}
 
-    /// What the product `product_id` extends, in the order of the rows that say so.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn relatives(&mut self, product_id: u64) -> Result<Relatives, Interruption> {
-        let mut query = QueryBuilder::<MySql>::new("");
-        for (is_root, column) in [(false, "product_id"), (true, "root_product_id")] {
-            query.push(if is_root { " UNION ALL " } else { "" });
-            query
-                .push("SELECT e.id AS edge, ")
-                .push(is_root)
-                .push(" AS is_root, ");
-            query
-                .push(LABEL)
-                .push(" FROM products_extensions e JOIN products p ON p.id = e.");
-            query
-                .push(column)
-                .push(" WHERE e.extension_id = ")
-                .push_bind(product_id);
-        }
-        query.push(" ORDER BY edge");
-        let limit = self.statement_timeout();
-        Self::bounded(limit, async {
-            let mut relatives = Relatives::default();
-            for row in query.build().fetch_all(self.connection()).await? {
-                let label = label(&row)?;
-                if !row.try_get_unchecked::<bool, _>("is_root")? {
-                    relatives.bases.push(label);
-                } else if !relatives.roots.contains(&label) {
-                    relatives.roots.push(label);
-                }
-            }
-            Ok(relatives)
-        })
-        .await
-    }
-
-    /// The ids of the product `product_id`, of its predecessors and of its successors, in this
-    /// order.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn lineage(&mut self, product_id: u64) -> Result<Vec<u64>, Interruption> {
-        let limit = self.statement_timeout();
-        Self::bounded(limit, async {
-            // Predecessors come through the unique key on both columns, successors in the order
-            // of the rows.
-            let rows = sqlx::query(
-                "SELECT FALSE AS after, predecessor_id AS place, predecessor_id AS other \
-                 FROM product_predecessors WHERE product_id = ? AND predecessor_id IS NOT NULL \
-                 UNION ALL SELECT TRUE, id, product_id FROM product_predecessors \
-                 WHERE predecessor_id = ? ORDER BY after, place",
-            )
-            .bind(product_id)
-            .bind(product_id)
-            .fetch_all(self.connection())
-            .await?;
-            let mut ids = vec![product_id];
-            for row in rows {
-                ids.push(row.try_get_unchecked("other")?);
-            }
-            Ok(ids)
-        })
-        .await
-    }
+/// As many NULLs as there are `columns`, under their names.
+fn nulls(columns: &str) -> String {
+    let names = columns.split(", ").map(|column| {
+        let name = column.rsplit_once(" AS ").map(|(_, name)| name);
+        let name = name.or(column.split_once('.').map(|(_, name)| name));
+        format!("NULL AS {}", name.unwrap_or(column).trim())
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// `?, ?, …`: the last one repeated until there are 1, 2, 4, 8 …, so that few statements differ and
 /// the server knows most of them already.
-fn push_ids(query: &mut QueryBuilder<MySql>, ids: &[u64]) {
+pub(super) fn push_ids(query: &mut QueryBuilder<MySql>, ids: &[u64]) {
     let mut list = query.separated(", ");
     let padding = ids.last().into_iter().cycle();
     for id in ids
@@ -422,7 +459,7 @@ fn push_ids(query: &mut QueryBuilder<MySql>, ids: &[u64]) {
     }
 }
 
-fn label(row: &MySqlRow) -> Result<Label, sqlx::Error> {
+pub(super) fn label(row: &MySqlRow) -> Result<Label, sqlx::Error> {
     let product_type: Option<String> = row.try_get_unchecked("product_type")?;
     Ok(Label {
         id: row.try_get_unchecked("id")?,
@@ -446,6 +483,7 @@ fn product(row: &MySqlRow) -> Result<Product, sqlx::Error> {
         eula_url: row.try_get_unchecked("eula_url")?,
         free: row.try_get_unchecked("free")?,
         cpe: row.try_get_unchecked("cpe")?,
+        shortname: row.try_get_unchecked("shortname")?,
         service_id: row.try_get_unchecked("service_id")?,
         repositories: Vec::new(),
     })
@@ -453,10 +491,10 @@ fn product(row: &MySqlRow) -> Result<Product, sqlx::Error> {
 
 fn repository(row: &MySqlRow) -> Result<Repository, sqlx::Error> {
     Ok(Repository {
-        id: row.try_get_unchecked("id")?,
+        id: row.try_get_unchecked("repository_id")?,
         scc_id: row.try_get_unchecked("scc_id")?,
-        name: row.try_get_unchecked("name")?,
-        description: row.try_get_unchecked("description")?,
+        name: row.try_get_unchecked("repository_name")?,
+        description: row.try_get_unchecked("repository_description")?,
         enabled: row.try_get_unchecked("enabled")?,
         autorefresh: row.try_get_unchecked("autorefresh")?,
         external_url: row.try_get_unchecked("external_url")?,

@@ -1,5 +1,6 @@
 //! The database: configuration, connections, and every SQL statement there is.
 
+mod activations;
 mod catalog;
 mod config;
 mod credentials;
@@ -8,16 +9,21 @@ mod pool;
 mod profiles;
 mod removal;
 mod session;
+mod standing;
 mod system_row;
 mod systems;
 mod updates;
 
+pub(crate) use activations::Activated;
+pub use activations::ActivationKey;
+pub(crate) use catalog::spellings;
 pub use catalog::{Criteria, Relatives, Wanted};
 pub use config::{DatabaseConfig, Secret, Tls, TlsMode};
 pub(crate) use credentials::Candidate;
 pub use pool::Store;
 pub use profiles::NewProfile;
 pub use session::{Interruption, Recovery, Session};
+pub use standing::{ActivatedProduct, Standing, SubscriptionRow};
 pub(crate) use system_row::SystemChanges;
 pub use system_row::SystemRow;
 pub use systems::NewSystem;

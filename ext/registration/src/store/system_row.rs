@@ -1,6 +1,6 @@
 //! A row of `systems`, and what an operation changes of it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, QueryBuilder, Row};
 use time::PrimitiveDateTime;
@@ -8,7 +8,7 @@ use time::PrimitiveDateTime;
 use super::session::{Interruption, Session};
 
 time::serde::format_description!(
-    column_time,
+    pub(super) column_time,
     PrimitiveDateTime,
     "[year]-[month]-[day] [hour]:[minute]:[second]"
 );
@@ -81,15 +81,21 @@ impl SystemRow {
 }
 
 /// What is to become different in a row; `None` leaves a column alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct SystemChanges {
+    /// Inside is the column's value, which may be NULL.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub hostname: Option<Option<String>>,
     pub system_information: Option<String>,
     pub system_token: Option<String>,
     /// For rows that never had one: RMT sets it whenever it reads such a row, and saves it with the
     /// rest (`after_initialize` in `System`).
+    #[serde(with = "column_time::option")]
     pub registered_at: Option<PrimitiveDateTime>,
+    #[serde(with = "column_time::option")]
     pub last_seen_at: Option<PrimitiveDateTime>,
+    #[serde(with = "column_time::option")]
     pub updated_at: Option<PrimitiveDateTime>,
     /// Asks for a report to SCC. RMT does so whenever it saves a system, even if nothing changed,
     /// and leaves `updated_at` then (`before_update` in `System`).
@@ -120,6 +126,20 @@ impl SystemChanges {
         self.any_value() || (self.reset_scc && row.scc_registered_at.is_some())
     }
 
+    /// These changes and, where they say nothing, the `earlier` ones.
+    pub fn after(self, earlier: &Self) -> Self {
+        let earlier = earlier.clone();
+        Self {
+            hostname: self.hostname.or(earlier.hostname),
+            system_information: self.system_information.or(earlier.system_information),
+            system_token: self.system_token.or(earlier.system_token),
+            registered_at: self.registered_at.or(earlier.registered_at),
+            last_seen_at: self.last_seen_at.or(earlier.last_seen_at),
+            updated_at: self.updated_at.or(earlier.updated_at),
+            reset_scc: self.reset_scc || earlier.reset_scc,
+        }
+    }
+
     /// Makes `row` what it is in the database once the changes are written.
     pub fn apply(&self, row: &mut SystemRow) {
         if let Some(hostname) = &self.hostname {
@@ -138,6 +158,11 @@ impl SystemChanges {
             row.scc_registered_at = None;
         }
     }
+}
+
+/// A value that is there, though it may be null.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
+    Deserialize::deserialize(value).map(Some)
 }
 
 impl Session {
@@ -183,5 +208,18 @@ impl Session {
         // Rows found, not rows changed: that is how the connection was opened.
         let result = query.build().execute(self.connection()).await?;
         Ok(result.rows_affected() > 0)
+    }
+
+    /// [`Session::change_system`] if there are `changes`, else [`Session::lock_system`]: either way
+    /// nobody else can change or delete the system until the transaction ends.
+    pub(crate) async fn change_or_lock(
+        &mut self,
+        id: u64,
+        changes: Option<&SystemChanges>,
+    ) -> Result<bool, Interruption> {
+        match changes {
+            Some(changes) => self.change_system(id, changes).await,
+            None => self.lock_system(id).await,
+        }
     }
 }

@@ -5,7 +5,7 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::profiles::NewProfile;
 use super::session::{Interruption, Session};
-use super::system_row::{SystemChanges, SystemRow};
+use super::system_row::SystemChanges;
 use crate::Progress;
 use crate::error::Failure;
 use crate::profiles::SentProfiles;
@@ -21,9 +21,10 @@ pub(crate) struct UptimeDay {
 }
 
 /// All that a keepalive writes.
-pub(crate) struct SystemUpdate<'a> {
-    pub system: &'a SystemRow,
-    pub changes: SystemChanges,
+pub(crate) struct SystemUpdate {
+    pub system_id: u64,
+    /// None when the row stays as it is.
+    pub changes: Option<SystemChanges>,
     pub uptimes: Vec<UptimeDay>,
     pub profiles: SentProfiles,
     pub now: OffsetDateTime,
@@ -63,32 +64,31 @@ impl Session {
     /// stored is not valid, or that the system is gone.
     pub(crate) async fn update_system(
         &mut self,
-        update: &SystemUpdate<'_>,
+        update: &SystemUpdate,
         progress: &Progress,
     ) -> Result<bool, Interruption> {
         let limit = self.statement_timeout();
         Self::bounded(limit, async {
-            let wanted = self.wanted(update.system.id, &update.profiles).await?;
+            let wanted = self.wanted(update.system_id, &update.profiles).await?;
             let unknown = wanted.unknown;
             // A client none of whose profiles can be used keeps the links it has.
             let wanted = Some(wanted).filter(|it| !it.profiles.is_empty() && !it.is_linked());
-            let change = update.changes.needed_by(update.system);
             let alone = update.uptimes.is_empty() && wanted.is_none();
-            if alone && !change {
+            if alone && update.changes.is_none() {
                 return Ok(unknown);
             }
             self.begin_write(progress)?;
             if alone {
-                self.change_or_lock(update, change).await?;
+                self.change_known_system(update).await?;
                 return Ok(unknown);
             }
             self.begin().await?;
-            self.change_or_lock(update, change).await?;
+            self.change_known_system(update).await?;
             let now = microseconds(update.now);
-            self.upsert_uptimes(update.system.id, &update.uptimes, now)
+            self.upsert_uptimes(update.system_id, &update.uptimes, now)
                 .await?;
             if let Some(wanted) = wanted {
-                self.replace_links(update.system.id, wanted, now).await?;
+                self.replace_links(update.system_id, wanted, now).await?;
             }
             self.commit().await?;
             Ok(unknown)
@@ -96,19 +96,9 @@ impl Session {
         .await
     }
 
-    /// Either way nobody can delete the system until the transaction ends.
-    async fn change_or_lock(
-        &mut self,
-        update: &SystemUpdate<'_>,
-        change: bool,
-    ) -> Result<(), Interruption> {
-        let id = update.system.id;
-        let there = if change {
-            self.change_system(id, &update.changes).await?
-        } else {
-            self.lock_system(id).await?
-        };
-        if !there {
+    async fn change_known_system(&mut self, update: &SystemUpdate) -> Result<(), Interruption> {
+        let changes = update.changes.as_ref();
+        if !self.change_or_lock(update.system_id, changes).await? {
             return Err(Failure::invalid_credentials().into());
         }
         Ok(())

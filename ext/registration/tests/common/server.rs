@@ -98,6 +98,39 @@ impl Server {
         rows.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
+    /// What was done so far: selects, inserts, updates, deletes, begun transactions, explicit commits,
+    /// commits of the storage engine that wrote.
+    pub async fn counters(&self) -> Vec<u64> {
+        let mut parts: Vec<String> = ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT"]
+            .iter()
+            .map(|name| {
+                format!("(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'COM_{name}')")
+            })
+            .collect();
+        parts.push(
+            "(SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rw_commits')"
+                .to_owned(),
+        );
+        let enable = "SET GLOBAL innodb_monitor_enable = 'trx_rw_commits'";
+        let mut root = self.root("mysql").await;
+        sqlx::raw_sql(enable).execute(&mut root).await.unwrap();
+        self.read("mysql", &format!("SELECT {}", parts.join(", ")))
+            .await
+            .split(' ')
+            .map(|count| count.parse().unwrap())
+            .collect()
+    }
+
+    /// What was done since, without the counting itself.
+    pub async fn since(&self, before: &[u64]) -> Vec<u64> {
+        let mut counts: Vec<_> = (self.counters().await.iter())
+            .zip(before)
+            .map(|(after, before)| after - before)
+            .collect();
+        counts[0] -= 1;
+        counts
+    }
+
     /// Ends the server as a power cut would and starts it again.
     pub async fn crash(&self) {
         {

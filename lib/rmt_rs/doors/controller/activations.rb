@@ -9,22 +9,20 @@ module RmtRs
         #
         # @return [void]
         def index
-          return super unless RmtRs.takes?(:activations)
-
-          begin
-            answers_json
-            body = in_rust { RmtRs.activations(@system.id, look_of_answer) }
-          rescue RmtRs::Error => e
-            return failed(:activations, e) { super() }
+          in_rust(:activations, ruby: -> { super() }, rust: -> { list_activations }) do |body|
+            render body: body, content_type: 'application/json'
           end
-          RmtRs.count(:activations, :rust)
-          render body: body, content_type: 'application/json'
         end
 
         private
 
         def door_operation
           :activations
+        end
+
+        def list_activations
+          answers_json
+          RmtRs.activations(@system.id, look_of_answer)
         end
       end
     end

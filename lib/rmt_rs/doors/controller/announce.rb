@@ -12,15 +12,8 @@ module RmtRs
         #
         # @return [void]
         def announce_system
-          return super unless RmtRs.takes?(:announce)
-
-          begin
-            announced = in_rust { RmtRs.announce(parameters_among(PARAMETERS)) }
-          rescue RmtRs::Error => e
-            return failed(:announce, e) { super() }
-          end
-          RmtRs.count(:announce, :rust)
-          render_announced(announced)
+          announce = -> { RmtRs.announce(parameters_among(PARAMETERS)) }
+          in_rust(:announce, ruby: -> { super() }, rust: announce) { |announced| render_announced(announced) }
         end
 
         private

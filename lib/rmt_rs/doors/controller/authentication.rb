@@ -5,6 +5,9 @@ module RmtRs
     module Controller
       # `ApplicationController#authenticate_system`: the step before most of RMT's actions.
       module Authentication
+        DEFERRING = %i[activate upgrade destroy synchronize update deregister].freeze
+        private_constant :DEFERRING
+
         protected
 
         # Leaves the system in `@system` and its token in the answer, as RMT's own does, or answers.
@@ -19,8 +22,7 @@ module RmtRs
             RmtRs.system_defaults
             # Not asked for here; strict_authentication looks at all of them.
             @systems = ::System.get_by_credentials(login, password)
-            recognised = in_rust { RmtRs.authenticate(caller_of_action(login, password, skip_on_duplicated)) }
-            recognise(recognised)
+            recognise(timed { identify(caller_of_action(login, password, skip_on_duplicated)) })
             true
           end
         rescue RmtRs::Error => e
@@ -31,6 +33,11 @@ module RmtRs
 
         private
 
+        # Actions on products find out more by the way.
+        def identify(caller)
+          RmtRs.authenticate(caller)
+        end
+
         def caller_of_action(login, password, skip_on_duplicated)
           login = text(login)
           password = text(password)
@@ -39,7 +46,12 @@ module RmtRs
 
           { login: login, password: password, token_sent: request.headers.key?(Shared::TOKEN_HEADER),
             token: text(request.headers[Shared::TOKEN_HEADER]), user_agent: text(request.headers['HTTP_USER_AGENT'])&.scrub,
-            tokens_enabled: system_tokens_enabled?, skip_on_duplicated: skip_on_duplicated }
+            tokens_enabled: system_tokens_enabled?, skip_on_duplicated: skip_on_duplicated, defer: notes_later? }
+        end
+
+        # Whether the action writes, and can write what is to be noted of the system by the way.
+        def notes_later?
+          DEFERRING.include?(door_operation) && RmtRs.takes?(door_operation)
         end
 
         # Rack says of no header what encoding it has.
@@ -52,6 +64,7 @@ module RmtRs
           write_log(recognised['log'])
           return unless recognised['system']
 
+          @note = recognised['note']
           @system = record_of(recognised['system'])
           headers[Shared::TOKEN_HEADER] = recognised['token_echo'].presence if recognised['token_echo']
           tell_others(@system) if recognised['copied']

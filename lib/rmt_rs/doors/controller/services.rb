@@ -10,17 +10,10 @@ module RmtRs
         #
         # @return [void]
         def show
-          return super unless RmtRs.takes?(:service) && params[:id].to_s.match?(/\A[1-9]\d{0,17}\z/)
+          return super unless params[:id].to_s.match?(/\A[1-9]\d{0,17}\z/)
 
-          begin
-            body = in_rust { RmtRs.service(params[:id].to_i, look_of_answer) }
-          rescue RmtRs::Error => e
-            return failed(:service, e) { super() }
-          end
-          return super unless body
-
-          RmtRs.count(:service, :rust)
-          render xml: body
+          service = -> { RmtRs.service(params[:id].to_i, look_of_answer) }
+          in_rust(:service, ruby: -> { super() }, rust: service) { |body| body ? render(xml: body) : super() }
         end
 
         private

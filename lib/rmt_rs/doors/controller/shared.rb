@@ -51,6 +51,24 @@ module RmtRs
           nil
         end
 
+        # Carries an operation out in Rust when Rust may, else as RMT does.
+        #
+        # @param operation [Symbol]
+        # @param ruby [Proc] RMT's own way
+        # @param rust [Proc] what is done in Rust
+        # @yieldparam outcome [Object] of `rust`, to be answered
+        def in_rust(operation, ruby:, rust:)
+          return ruby.call unless RmtRs.takes?(operation)
+
+          begin
+            outcome = timed(&rust)
+          rescue RmtRs::Error => e
+            return failed(operation, e, &ruby)
+          end
+          RmtRs.count(operation, :rust)
+          yield outcome
+        end
+
         # What would go wrong before the action, outside of what Rails lets a controller rescue.
         def process_action(*)
           return super unless RmtRs.takes?(door_operation)
@@ -67,6 +85,23 @@ module RmtRs
           raise if !RmtRs.takes?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
 
           refuse(door_operation, 'The request is not valid UTF-8', 400)
+        ensure
+          write_note_after_all
+        end
+
+        # An authentication leaves it to the action to note that the system was seen. This is for
+        # actions that never came to it.
+        def write_note
+          return unless @note
+
+          timed { RmtRs.note(@note) }
+          @note = nil
+        end
+
+        def write_note_after_all
+          write_note
+        rescue RmtRs::Error => e
+          logger.error("rmt_rs: #{action_name}: the system is not noted as seen: #{e.message}")
         end
 
         # Answers for a database that was asked by Rails; any other error is raised again.
@@ -78,7 +113,7 @@ module RmtRs
         end
 
         # Runs what is done in Rust and takes its time.
-        def in_rust
+        def timed
           started = Process.clock_gettime(Process::CLOCK_MONOTONIC, :float_millisecond)
           yield
         ensure
@@ -107,13 +142,32 @@ module RmtRs
         # What an answer about the catalog depends on besides the catalog.
         def look_of_answer
           { base_url: request.base_url, free_as_stored: defined?(::SccProxy::Engine) ? true : false,
-            credentials_in_repoindex: defined?(::StrictAuthentication::Engine) ? true : false,
+            plugin_urls: RmtRs.plugin_urls?, credentials_in_repoindex: defined?(::StrictAuthentication::Engine) ? true : false,
             redirect_hosts: '::RMT::Config'.safe_constantize.try(:redirect_repo_hosts) || [] }
         end
 
         # The record for Ruby's code around Rust's, without asking the database.
         def record_of(columns)
           ::System.instantiate(RmtRs.system_defaults.merge(columns))
+        end
+
+        # Who an operation that writes is carried out for.
+        def authorised(**more)
+          # By a callback that counts on RMT's own action to save it.
+          raise Declined, 'the system has unsaved changes' if @system.changed?
+
+          { system: columns_of(@system), note: @note, rotate_token: rotates_token?, **more }
+        end
+
+        def rotates_token?
+          request.headers.key?(TOKEN_HEADER) && system_tokens_enabled?
+        end
+
+        # Leaves the system as an operation left it. Its new token shows when RMT's would.
+        def changed_system(columns)
+          @note = nil
+          @new_token = columns['system_token'] if rotates_token?
+          @system = record_of(columns.merge('system_token' => @system.system_token))
         end
 
         # The columns of a record as the database has them.
@@ -124,9 +178,9 @@ module RmtRs
           columns.merge('proxy_byos_mode' => mode)
         end
 
-        # Runs what others want called when a system is created or deleted.
-        def tell_others(system)
-          RmtRs.honoured_callbacks.each { |callback| system.public_send(callback) }
+        # Runs what others want called when a record is created or deleted.
+        def tell_others(record)
+          RmtRs.honoured_callbacks(record.class).each { |callback| record.public_send(callback) }
         end
 
         def write_log(lines)
@@ -136,6 +190,8 @@ module RmtRs
         # Answers for a failure of Rust's; the block is RMT's own way.
         def failed(operation, error, &)
           case error
+          # RMT rescues it itself.
+          when Gone then raise ActiveRecord::InvalidForeignKey
           when BadInput then refuse(operation, error.message, 422)
           when RmtError then refuse(operation, error.message, error.status)
           when Invalid
@@ -163,18 +219,25 @@ module RmtRs
         def broke(operation, failure, &)
           return fall_back(operation, failure, &) unless failure.written? || failure.is_a?(Unavailable)
 
-          logger.error("rmt_rs: #{operation} failed: #{failure.message}")
-          render_unavailable(operation)
+          give_up(operation, failure)
         end
 
         # What the database refuses to Ruby as well becomes an answer instead of a crash.
         def fall_back(operation, failure)
           RmtRs.count(operation, :fallback)
           logger.warn("rmt_rs: #{operation} left to Ruby: #{failure.message}")
+          write_note
           yield
+        rescue RmtRs::Error => e
+          give_up(operation, e)
         rescue ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
           bad_value = !performed? && Shared.status_for(e) == 422
           bad_value ? refuse(operation, 'A parameter cannot be stored', 422) : not_reached(operation, e)
+        end
+
+        def give_up(operation, failure)
+          logger.error("rmt_rs: #{operation} failed: #{failure.message}")
+          render_unavailable(operation)
         end
 
         def render_unavailable(operation)

@@ -1,0 +1,161 @@
+//! `POST /connect/systems/products`: a system may use a product (contract, "activate"; RMT:
+//! `Api::Connect::V3::Systems::ProductsController#activate`).
+
+use time::PrimitiveDateTime;
+
+use crate::actor::{Actor, Changed, Changing};
+use crate::catalog::Rendering;
+use crate::check::{Checked, without_service};
+use crate::error::{Error, Failure};
+use crate::source::whole_seconds;
+use crate::store::{ActivationKey, Interruption, Session, SystemRow};
+use crate::work::Work;
+use crate::{Progress, Registration};
+
+/// RMT's `byos` among the values of `proxy_byos_mode`: subscriptions of such systems are SCC's
+/// business.
+const OWN_SUBSCRIPTION: Option<i32> = Some(2);
+
+/// What came of an action on a system's products.
+#[derive(Debug, Clone)]
+pub struct Acted {
+    /// As it stands in the database now.
+    pub system: SystemRow,
+    /// The system's new token, for `System-Token`; `None` when it was not to be rotated.
+    pub system_token: Option<String>,
+    /// The answer.
+    pub body: String,
+    /// Activations that were made.
+    pub created: Vec<ActivationKey>,
+    /// Activations that were removed.
+    pub removed: Vec<ActivationKey>,
+    /// What RMT logs about it.
+    pub log: Vec<crate::LogLine>,
+}
+
+impl Registration {
+    /// Activates the product that was `checked` for the system, with the subscription, if any. An
+    /// activation that is there already stays, and only gets the subscription. One transaction, four
+    /// statements when the activation is new.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when the system or the service was deleted meanwhile, [`Error::Rmt`] for a
+    /// product without a service, and those that any operation has.
+    pub async fn activate(
+        &self,
+        checked: &Checked,
+        actor: &Actor,
+        subscription_id: Option<u64>,
+        rendering: &Rendering,
+        progress: &Progress,
+    ) -> Result<Acted, Failure> {
+        let wanted = Wanted::of(checked, actor, subscription_id)?;
+        let body = wanted.body(checked, rendering, None)?;
+        let activation = Activation {
+            wanted,
+            change: Changing::new(actor, self, progress)?,
+        };
+        let (changed, created) = self.carry_out(&activation).await?;
+        Ok(changed.acted(body, created.into_iter().collect(), Vec::new()))
+    }
+}
+
+/// The activation that is to be.
+pub(crate) struct Wanted {
+    pub product_id: u64,
+    pub service_id: u64,
+    pub subscription_id: Option<u64>,
+}
+
+impl Wanted {
+    pub fn of(
+        checked: &Checked,
+        actor: &Actor,
+        subscription_id: Option<u64>,
+    ) -> Result<Self, Failure> {
+        let declined = || Failure::unwritten(Error::Declined("the product was not found"));
+        let product = checked.product.as_ref().ok_or_else(declined)?;
+        let service_id = product.service_id;
+        Ok(Self {
+            product_id: product.label.id,
+            service_id: service_id.ok_or_else(|| without_service(&product.label))?,
+            subscription_id: subscription_id
+                .filter(|_| actor.system.proxy_byos_mode != OWN_SUBSCRIPTION),
+        })
+    }
+
+    /// The service, as the answer shows it.
+    pub fn body(
+        &self,
+        checked: &Checked,
+        rendering: &Rendering,
+        obsoleted: Option<&str>,
+    ) -> Result<String, Failure> {
+        let body = rendering.service(&checked.trees, self.product_id, obsoleted);
+        let vanished = || Failure::unwritten(Error::Declined("the product was deleted meanwhile"));
+        body.ok_or_else(vanished)
+    }
+
+    /// Makes it, if it is not there; in the transaction of `change`.
+    pub async fn create(
+        &self,
+        session: &mut Session,
+        system_id: u64,
+        now: PrimitiveDateTime,
+    ) -> Result<Created, Interruption> {
+        let Self {
+            service_id,
+            subscription_id,
+            ..
+        } = *self;
+        let key = session
+            .insert_activation(system_id, service_id, subscription_id, now)
+            .await?;
+        let changed = match (key, subscription_id) {
+            (None, Some(subscription_id)) => {
+                session
+                    .link_subscription(system_id, service_id, subscription_id, now)
+                    .await?
+            }
+            _ => key.is_some(),
+        };
+        Ok(Created { key, changed })
+    }
+}
+
+/// What [`Wanted::create`] did.
+pub(crate) struct Created {
+    /// None when it was there.
+    pub key: Option<ActivationKey>,
+    /// Whether anything was written.
+    pub changed: bool,
+}
+
+struct Activation<'a> {
+    wanted: Wanted,
+    change: Changing<'a>,
+}
+
+impl Work for Activation<'_> {
+    type Output = (Changed, Option<ActivationKey>);
+
+    async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
+        let limit = session.statement_timeout();
+        Session::bounded(limit, async {
+            let mut changed = self.change.begin(session).await?;
+            let now = whole_seconds(self.change.now);
+            let created = self.wanted.create(session, changed.system.id, now).await?;
+            if created.changed {
+                self.change.ask_for_report(session, &mut changed).await?;
+            }
+            session.commit().await?;
+            Ok((changed, created.key))
+        })
+        .await
+    }
+
+    /// Done again, it writes the same once more.
+    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,408 @@
+//! What RMT finds out before an action on a product: who asks, for what, and whether it may be had
+//! (contract, "activate"; RMT: the callbacks of `Api::Connect::V3::Systems::ProductsController`).
+
+use serde_json::{Map, Value};
+use time::{OffsetDateTime, Time};
+
+use crate::authenticate::Authentication;
+use crate::catalog::{Label, Product, ProductType, Trees, missing};
+use crate::error::Failure;
+use crate::params::{Column, blank, cast_text, parse};
+use crate::source::whole_seconds;
+use crate::store::{
+    Criteria, Interruption, Relatives, Session, Standing, SubscriptionRow, SystemRow, Wanted,
+    spellings,
+};
+use crate::work::Work;
+use crate::{Authenticated, Credentials, Progress, Registration};
+
+/// RMT's `not_applicable` among the values of `proxy_byos_mode`: a system outside of public clouds.
+const NO_PUBLIC_CLOUD: Option<i32> = Some(0);
+
+/// An action on a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// `POST /connect/systems/products`
+    Activate,
+    /// `GET /connect/systems/products`
+    Show,
+    /// `PUT /connect/systems/products`
+    Upgrade,
+    /// `DELETE /connect/systems/products`
+    Destroy,
+}
+
+/// A step before an action, in RMT's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// RMT's `require_product`.
+    Product,
+    /// RMT's `check_product_service_and_repositories`.
+    Repositories,
+    /// RMT's `load_subscription`.
+    Subscription,
+    /// RMT's `check_base_product_dependencies`.
+    Dependencies,
+}
+
+/// Who asks.
+#[derive(Clone)]
+pub enum Caller {
+    /// Somebody with these credentials.
+    Unknown(Credentials),
+    /// A system that others have authenticated.
+    Known {
+        /// `systems.id`
+        system_id: u64,
+        /// `systems.proxy_byos_mode`
+        proxy_byos_mode: Option<i32>,
+    },
+}
+
+/// What was found out. All of it holds at the moment of the check.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// The product that is asked for; `None` when that step failed.
+    pub product: Option<Product>,
+    /// The subscription that pays for it, if one is to.
+    pub subscription: Option<SubscriptionRow>,
+    /// The steps that succeeded, in their order.
+    pub passed: Vec<Step>,
+    /// The step that did not, and RMT's answer to it. None is taken after it.
+    pub failed: Option<(Step, Failure)>,
+    /// The product in its tree.
+    pub(crate) trees: Trees,
+    pub(crate) relatives: Relatives,
+    pub(crate) standing: Standing,
+}
+
+impl Registration {
+    /// Authenticates `caller`, if nobody did, and takes the steps before `action`. `params` is a JSON
+    /// object with the request's parameters; `identifier`, `version`, `arch`, `token` and `payload`
+    /// are looked at. Four statements, with another one when something is to be noted of the system
+    /// and a step failed or the credentials say not to [defer](Credentials::defer) it.
+    ///
+    /// # Errors
+    /// Those of [`Registration::authenticate`]. What a step finds wrong is no error here.
+    pub async fn check(
+        &self,
+        caller: &Caller,
+        action: Action,
+        params: &[u8],
+        progress: &Progress,
+    ) -> Result<(Option<Authenticated>, Checked), Failure> {
+        let check = Check {
+            caller,
+            action,
+            wish: Wish::among(&parse(params)?),
+            now: self.clock.now(),
+            progress,
+        };
+        self.carry_out(&check).await
+    }
+}
+
+struct Check<'a> {
+    caller: &'a Caller,
+    action: Action,
+    wish: Result<Wish, Failure>,
+    now: OffsetDateTime,
+    progress: &'a Progress,
+}
+
+/// What a request asks for.
+struct Wish {
+    product: Criteria,
+    /// The registration codes to look for; none of those that there are fits a strange one.
+    regcodes: Option<Vec<String>>,
+}
+
+impl Wish {
+    /// RMT wants the keys to be there, and in a `payload` if there is one, whose values it then
+    /// does not look at (RMT: `require_params`).
+    fn among(params: &Map<String, Value>) -> Result<Self, Failure> {
+        let payload: Option<Map<String, Value>> = params
+            .get("payload")
+            .and_then(Value::as_str)
+            .map(|text| serde_json::from_str(text).unwrap_or_default());
+        let keys = payload.as_ref().unwrap_or(params);
+        let absent: Vec<_> = ["identifier", "version", "arch"]
+            .into_iter()
+            .filter(|key| !keys.contains_key(*key))
+            .collect();
+        if !absent.is_empty() {
+            let message = "Required parameters are missing or empty: ";
+            return Err(Failure::rmt(format!("{message}{}", absent.join(", "))));
+        }
+        let token = params.get("token");
+        Ok(Self {
+            product: criteria(params),
+            regcodes: (!blank(token)).then(|| texts(token)),
+        })
+    }
+}
+
+/// The product that `params` describe.
+pub(crate) fn criteria(params: &Map<String, Value>) -> Criteria {
+    let wanted = |key| match params.get(key) {
+        None | Some(Value::Null) => Wanted::Null,
+        value => Wanted::OneOf(texts(value)),
+    };
+    let version = match wanted("version") {
+        Wanted::OneOf(versions) => {
+            Wanted::OneOf(versions.iter().flat_map(|it| spellings(it)).collect())
+        }
+        other => other,
+    };
+    Criteria {
+        identifier: wanted("identifier"),
+        version,
+        arch: wanted("arch"),
+        release_type: Wanted::Any,
+    }
+}
+
+/// `value`, or what is in it, as text; nothing for what is in no column.
+fn texts(value: Option<&Value>) -> Vec<String> {
+    let text = |value| cast_text(Some(value), Column::String).ok().flatten();
+    match value {
+        Some(Value::Array(elements)) => elements.iter().filter_map(text).collect(),
+        Some(value) => text(value).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+impl Work for Check<'_> {
+    type Output = (Option<Authenticated>, Checked);
+
+    async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
+        let mut authenticated = None;
+        let (system_id, proxy_byos_mode) = match self.caller {
+            Caller::Unknown(credentials) => {
+                let authentication = Authentication {
+                    credentials,
+                    now: self.now,
+                    progress: self.progress,
+                };
+                let found = authentication.run(session).await?;
+                let SystemRow {
+                    id,
+                    proxy_byos_mode,
+                    ..
+                } = found.system;
+                authenticated = Some(found);
+                (id, proxy_byos_mode)
+            }
+            Caller::Known {
+                system_id,
+                proxy_byos_mode,
+            } => (*system_id, *proxy_byos_mode),
+        };
+        let checked = self.steps(session, system_id, proxy_byos_mode).await?;
+        if let (Some(authenticated), Some(_)) = (&mut authenticated, &checked.failed) {
+            // No operation follows that could.
+            if let Some(note) = authenticated.note.take() {
+                note.write(session, self.progress).await?;
+            }
+        }
+        Ok((authenticated, checked))
+    }
+
+    /// Done again, it writes the same once more.
+    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
+        Ok(None)
+    }
+}
+
+/// Why no further step is taken.
+enum Halt {
+    Failed(Step, Failure),
+    Interrupted(Interruption),
+}
+
+impl From<Interruption> for Halt {
+    fn from(interruption: Interruption) -> Self {
+        Self::Interrupted(interruption)
+    }
+}
+
+fn step<T>(step: Step, result: Result<T, Failure>) -> Result<T, Halt> {
+    result.map_err(|failure| Halt::Failed(step, failure))
+}
+
+impl Check<'_> {
+    async fn steps(
+        &self,
+        session: &mut Session,
+        system_id: u64,
+        proxy_byos_mode: Option<i32>,
+    ) -> Result<Checked, Interruption> {
+        let mut checked = Checked::default();
+        match self
+            .walk(session, system_id, proxy_byos_mode, &mut checked)
+            .await
+        {
+            Ok(()) => {}
+            Err(Halt::Failed(step, failure)) => checked.failed = Some((step, failure)),
+            Err(Halt::Interrupted(interruption)) => return Err(interruption),
+        }
+        Ok(checked)
+    }
+
+    async fn walk(
+        &self,
+        session: &mut Session,
+        system_id: u64,
+        proxy_byos_mode: Option<i32>,
+        checked: &mut Checked,
+    ) -> Result<(), Halt> {
+        let wish = step(Step::Product, self.wish.as_ref().map_err(Clone::clone))?;
+        let found = session.find_product(&wish.product).await?;
+        let found = found.ok_or_else(|| Failure::rmt("No product found"));
+        let product = step(Step::Product, found)?;
+        checked.passed.push(Step::Product);
+        (checked.trees, checked.relatives) = session.surroundings(product.label.id).await?;
+        let product = checked.product.insert(product).clone();
+
+        if matches!(self.action, Action::Activate | Action::Show) {
+            let repositories = checked.trees.product(product.label.id);
+            let mirrored = mirrored(repositories.unwrap_or(&product));
+            step(Step::Repositories, mirrored)?;
+            checked.passed.push(Step::Repositories);
+        }
+        if self.action == Action::Destroy {
+            return Ok(());
+        }
+        let regcodes = wish.regcodes.as_deref();
+        let regcodes = regcodes.filter(|_| proxy_byos_mode == NO_PUBLIC_CLOUD);
+        checked.standing = session
+            .standing(system_id, &product, regcodes.unwrap_or_default())
+            .await?;
+        if matches!(self.action, Action::Activate | Action::Upgrade) {
+            let subscription = match regcodes {
+                Some(_) => checked.standing.sent_subscription(&product, self.now),
+                None => Ok(checked.standing.carried_subscription()),
+            };
+            checked.subscription = step(Step::Subscription, subscription)?;
+            checked.passed.push(Step::Subscription);
+        }
+        let met = dependencies(&product.label, &checked.relatives, &checked.standing);
+        step(Step::Dependencies, met)?;
+        checked.passed.push(Step::Dependencies);
+        Ok(())
+    }
+}
+
+impl Checked {
+    /// The service of the product, where clients find it.
+    pub(crate) fn service_id(&self) -> Option<u64> {
+        self.product.as_ref().and_then(|product| product.service_id)
+    }
+}
+
+/// Whether clients would get what they need of `product`.
+fn mirrored(product: &Product) -> Result<(), Failure> {
+    let name = product.label.friendly_name();
+    if product.service_id.is_none() {
+        return Err(without_service(&product.label));
+    }
+    let missing = missing(&product.repositories);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    // Those of nobody at SUSE have no id, and RMT prints that.
+    let ids = missing
+        .iter()
+        .map(|id| id.map_or_else(String::new, |id| id.to_string()));
+    let ids = ids.collect::<Vec<_>>().join(", ");
+    Err(Failure::rmt(format!(
+        "Not all mandatory repositories are mirrored for product {name}. Missing Repositories (by \
+         ids): {ids}. On the RMT server, the missing repositories can be enabled with: rmt-cli repos \
+         enable {ids};  rmt-cli mirror"
+    )))
+}
+
+/// What RMT says of a product without a service.
+pub(crate) fn without_service(label: &Label) -> Failure {
+    let name = label.friendly_name();
+    Failure::rmt(format!("No repositories found for product: {name}"))
+}
+
+impl Standing {
+    /// The subscription with the code that was sent, if `product` may be had with it.
+    fn sent_subscription(
+        &self,
+        product: &Product,
+        now: OffsetDateTime,
+    ) -> Result<Option<SubscriptionRow>, Failure> {
+        let Some(subscription) = &self.subscription else {
+            return Err(Failure::rmt(
+                "No subscription found with this registration code",
+            ));
+        };
+        let today = whole_seconds(now).replace_time(Time::MIDNIGHT);
+        if subscription.expires_at.is_some_and(|end| end < today) {
+            let message = "The subscription with the provided Registration Code is expired";
+            return Err(Failure::rmt(message));
+        }
+        if product.free != Some(true) && !self.included {
+            let name = product.label.friendly_name();
+            return Err(Failure::rmt(format!(
+                "The subscription with the provided Registration Code does not include the \
+                 requested product '{name}'"
+            )));
+        }
+        Ok(Some(subscription.clone()))
+    }
+
+    /// The subscription of what the product is or takes the place of: of the first such activation,
+    /// even if that has none and another has.
+    fn carried_subscription(&self) -> Option<SubscriptionRow> {
+        let first = self.activated.iter().find(|it| it.related)?;
+        first.subscription.clone()
+    }
+
+    fn has_one_of(&self, products: &[Label]) -> bool {
+        (self.activated.iter()).any(|it| products.iter().any(|label| label.id == it.label.id))
+    }
+}
+
+/// Whether the system has what `product` is added to, and that on its own base.
+fn dependencies(
+    product: &Label,
+    relatives: &Relatives,
+    standing: &Standing,
+) -> Result<(), Failure> {
+    let Relatives { bases, roots } = relatives;
+    let extension = |label: &Label| label.product_type == ProductType::Extension;
+    // Extensions of extensions may come first: clients roll back in that order.
+    if product.product_type == ProductType::Base
+        || (extension(product) && bases.iter().any(extension))
+    {
+        return Ok(());
+    }
+    let names = |labels: &[Label]| {
+        let names: Vec<_> = labels.iter().map(Label::friendly_name).collect();
+        names.join(", ")
+    };
+    let name = product.friendly_name();
+    if !standing.has_one_of(bases) {
+        return Err(Failure::rmt(format!(
+            "The product you are attempting to activate ({name}) requires one of these products to \
+             be activated first: {}",
+            names(bases)
+        )));
+    }
+    if !standing.has_one_of(roots) {
+        let base = |label: &&Label| label.product_type == ProductType::Base;
+        let base = standing.activated.iter().map(|it| &it.label).find(base);
+        // RMT crashes on systems that have none.
+        let base = base.map_or_else(|| "none".to_owned(), Label::friendly_name);
+        return Err(Failure::rmt(format!(
+            "The product you are attempting to activate ({name}) is not available on your system's \
+             base product ({base}). {name} is available on {}.",
+            names(roots)
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Statements that write activations. All of them belong into a transaction that holds the system:
+//! then nobody else changes what it has activated.
+
+use sqlx::mysql::MySqlDatabaseError;
+use sqlx::{MySql, QueryBuilder, Row};
+use time::PrimitiveDateTime;
+
+use super::catalog::{Criteria, LABEL, label};
+use super::session::{Interruption, Session};
+use crate::catalog::Label;
+use crate::error::{Error, Failure};
+
+/// An activation that was made or removed, for those who want to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActivationKey {
+    /// `activations.id`.
+    pub id: u64,
+    /// `services.id`.
+    pub service_id: u64,
+}
+
+/// A product that a system has activated, by whose service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Activated {
+    pub key: ActivationKey,
+    pub label: Label,
+}
+
+impl Session {
+    /// Makes an activation; `None` when there is one already, which stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when the system, the service or the subscription is, and what the database
+    /// says.
+    pub(crate) async fn insert_activation(
+        &mut self,
+        system_id: u64,
+        service_id: u64,
+        subscription_id: Option<u64>,
+        now: PrimitiveDateTime,
+    ) -> Result<Option<ActivationKey>, Interruption> {
+        let result = sqlx::query(
+            "INSERT INTO activations (service_id, system_id, subscription_id, created_at, \
+             updated_at) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(service_id)
+        .bind(system_id)
+        .bind(subscription_id)
+        .bind(now)
+        .bind(now)
+        .execute(self.connection())
+        .await;
+        match result {
+            Ok(result) => Ok(Some(ActivationKey {
+                id: result.last_insert_id(),
+                service_id,
+            })),
+            Err(error) => match number(&error) {
+                Some(1062) => Ok(None),
+                Some(1452) => Err(Failure::unwritten(Error::Gone).into()),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// Lets the subscription pay for an activation; false when it does already.
+    ///
+    /// # Errors
+    /// As [`Session::insert_activation`].
+    pub(crate) async fn link_subscription(
+        &mut self,
+        system_id: u64,
+        service_id: u64,
+        subscription_id: u64,
+        now: PrimitiveDateTime,
+    ) -> Result<bool, Interruption> {
+        let result = sqlx::query(
+            "UPDATE activations SET subscription_id = ?, updated_at = ? \
+             WHERE system_id = ? AND service_id = ? AND NOT (subscription_id <=> ?)",
+        )
+        .bind(subscription_id)
+        .bind(now)
+        .bind(system_id)
+        .bind(service_id)
+        .bind(subscription_id)
+        .execute(self.connection())
+        .await;
+        match result {
+            Ok(result) => Ok(result.rows_affected() > 0),
+            Err(error) if number(&error) == Some(1452) => {
+                Err(Failure::unwritten(Error::Gone).into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes activations.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn remove_activations(
+        &mut self,
+        activations: &[ActivationKey],
+    ) -> Result<(), Interruption> {
+        let ids: Vec<u64> = activations.iter().map(|it| it.id).collect();
+        self.delete("activations", &ids).await
+    }
+
+    /// What a system has activated, by the services' ids.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn activated(
+        &mut self,
+        system_id: u64,
+    ) -> Result<Vec<Activated>, Interruption> {
+        let mut query = QueryBuilder::<MySql>::new("SELECT a.id AS activation_id, a.service_id, ");
+        query.push(LABEL).push(
+            " FROM activations a JOIN services s ON s.id = a.service_id \
+             JOIN products p ON p.id = s.product_id WHERE a.system_id = ",
+        );
+        query.push_bind(system_id).push(" ORDER BY s.id");
+        let rows = query.build().fetch_all(self.connection()).await?;
+        let activated = rows.iter().map(|row| {
+            Ok(Activated {
+                key: ActivationKey {
+                    id: row.try_get_unchecked("activation_id")?,
+                    service_id: row.try_get_unchecked("service_id")?,
+                },
+                label: label(row)?,
+            })
+        });
+        Ok(activated.collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// For each of the descriptions the first of the system's products that fits it, if one does.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn activated_among(
+        &mut self,
+        system_id: u64,
+        described: &[Criteria],
+    ) -> Result<Vec<u64>, Interruption> {
+        self.check_length(described.iter().map(Criteria::length).sum())?;
+        let mut query = QueryBuilder::<MySql>::new("");
+        for (n, criteria) in described.iter().enumerate() {
+            query.push(if n > 0 { " UNION ALL " } else { "" });
+            query
+                .push(
+                    "(SELECT p.id FROM activations a JOIN services s ON s.id = a.service_id \
+                     JOIN products p ON p.id = s.product_id WHERE a.system_id = ",
+                )
+                .push_bind(system_id);
+            criteria.push(&mut query);
+            query.push(" ORDER BY s.id LIMIT 1)");
+        }
+        if described.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = query.build().fetch_all(self.connection()).await?;
+        let ids = rows.iter().map(|row| row.try_get_unchecked("id"));
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether the system has activated something that extends the product `product_id`, in any
+    /// tree.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn depends_on(
+        &mut self,
+        system_id: u64,
+        product_id: u64,
+    ) -> Result<bool, Interruption> {
+        let row = sqlx::query(
+            "SELECT 1 FROM activations a JOIN services s ON s.id = a.service_id \
+             JOIN products_extensions e ON e.extension_id = s.product_id \
+             WHERE a.system_id = ? AND e.product_id = ? LIMIT 1",
+        )
+        .bind(system_id)
+        .bind(product_id)
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(row.is_some())
+    }
+}
+
+fn number(error: &sqlx::Error) -> Option<u16> {
+    let error = error.as_database_error()?;
+    Some(error.try_downcast_ref::<MySqlDatabaseError>()?.number())
+}
