@@ -19,11 +19,15 @@ module Property
 
   # Holds a server against the model of the contract.
   class Check
+    # @return [Integer] steps that were taken
+    attr_reader :steps
+
     # @param player [Player] prepared
     # @param reference [Boolean] whether the server is the reference, which may crash where it does
     def initialize(player, reference: false)
       @player = player
       @reference = reference
+      @steps = 0
     end
 
     # Plays a conversation; after each step the model goes on from what is stored then.
@@ -35,6 +39,7 @@ module Property
       @model = nil
       rows = @player.rows
       conversation.steps.each_with_index do |step, index|
+        @steps += 1
         differences, rows = step['sql'] ? play_elsewhere(step) : play(step, rows)
         return Failure.new(index, @asked, differences) if differences.any?
       end

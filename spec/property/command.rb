@@ -34,7 +34,6 @@ module Property
       @arguments = arguments
       @options = { seed: rand(1_000_000), count: 300, differences: 1, operations: Generator::OPERATIONS }
       @servers = []
-      @steps = 0
     end
 
     # @return [Integer] exit status: 0 when all agree, 1 when not, 2 when the command line is wrong
@@ -111,7 +110,8 @@ module Property
       @servers = %w[off controller].map { |door| Server.new(@options[:rmt], door) }
       @servers.each(&:start)
       players = @servers.map { |server| player(url: server.url, database: server.database) }
-      Comparison.new(*players, in_rust: @servers.last.in_rust)
+      candidate = @servers.last
+      Comparison.new(*players, in_rust: candidate.in_rust, left: -> { candidate.left.size })
     end
 
     def player(urls)
@@ -123,17 +123,16 @@ module Property
       warn("#{@conversations.size} conversations#{", from seed #{@options[:seed]}" unless @options[:replay]}")
       failed = 0
       @conversations.each.with_index(1) do |conversation, number|
-        @steps += conversation.steps.size
         failed += 1 if fails?(subject, conversation)
-        report(number, failed) if (number % STRIDE).zero?
+        report(number, subject, failed) if (number % STRIDE).zero?
         break if failed == @options[:differences]
       end
       sum_up(subject, failed)
       failed.zero?
     end
 
-    def report(number, failed)
-      warn("#{number} of #{@conversations.size} conversations, #{@steps} steps, #{failed} differ")
+    def report(number, subject, failed)
+      warn("#{number} of #{@conversations.size} conversations, #{subject.steps} steps, #{failed} differ")
     end
 
     def fails?(subject, conversation)
@@ -150,13 +149,14 @@ module Property
     end
 
     def sum_up(subject, failed)
-      return puts("#{failed} conversations differ from the contract, #{@steps} steps played") unless @options[:rmt]
+      sum_up_comparison(subject) if @options[:rmt]
+      puts "#{failed} conversations differ, #{subject.steps} steps played"
+    end
 
+    def sum_up_comparison(subject)
       puts "in Rust: #{@servers.last.in_rust.join(', ')}"
-      left = @servers.last.log.filter_map { |line| line[/rmt_rs: .* (?:left to|failed in) Ruby.*/] }.tally
-      left.each { |line, times| puts "#{times} times: #{line}" }
-      puts "#{subject.crashes} conversations ended at a crash of RMT's own"
-      puts "#{failed} conversations differ, #{@steps} steps played"
+      @servers.last.left.tally.each { |line, times| puts "#{times} times: #{line}" }
+      puts "#{subject.crashes} conversations ended at a crash of RMT's own, #{subject.choices} where there is a choice"
     end
   end
 end

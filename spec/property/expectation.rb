@@ -74,13 +74,20 @@ module Property
     # @param body [Object] what that should be
     # @param headers [Hash{String => Object}] of the answer; nil is absence
     # @param crashes [Boolean] whether the reference may answer 500
-    def initialize(status:, rows:, facts: :nothing, body: nil, headers: {}, crashes: false)
+    # @param choice [Boolean] whether the reference takes what the database happens to give it first
+    def initialize(status:, rows:, facts: :nothing, body: nil, headers: {}, crashes: false, choice: false)
       @status = status
       @rows = rows
       @facts = facts
       @body = body
       @headers = headers
       @crashes = crashes
+      @choice = choice
+    end
+
+    # @return [Boolean] whether two servers may differ here and both be right
+    def choice?
+      @choice
     end
 
     # @param turn [Player::Turn] what the server has answered
@@ -142,13 +149,14 @@ module Property
     end
   end
 
-  # What the contract leaves open, because the reference crashes: anything but a crash. What is refused
-  # stores nothing; what succeeds touches nobody else.
+  # What the contract leaves open, mostly because the reference crashes: anything but a crash. What is
+  # refused stores nothing; what succeeds touches nobody else.
   class Latitude < Expectation
     # @param rows [Hash{String => Array<Hash>}] as they are before what is asked for is done
     # @param system [Hash, nil] the row, in them, of the system that asks; nil when it announces itself
-    def initialize(rows:, system:)
-      super(status: 0..499, rows: rows, crashes: true)
+    # @param choice [Boolean] see {Expectation#choice?}
+    def initialize(rows:, system:, choice: false)
+      super(status: 0..499, rows: rows, crashes: true, choice: choice)
       @system = system
     end
 

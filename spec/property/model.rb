@@ -58,7 +58,7 @@ module Property
       @world = World.new(rows)
       @system = nil
       @headers = {}
-      @crashes = false
+      @crashes = @choice = false
       return answer(404) if SINCE_V4.include?(@operation) && @caller.accepts?(V3)
 
       # Throwing saves every rule from asking whether an earlier one has answered.
@@ -93,17 +93,13 @@ module Property
     def choose(systems)
       @system = systems.first unless @caller.token_sent?
       @system ||= systems.find { |system| system['system_token'] == @caller.token }
-      return cannot_be_stored if @caller.user_agent_unstorable?
+      # What the reference's connection cannot carry: refused, or served without it.
+      leave_open if @caller.user_agent_unstorable?
       return if @system
 
-      cannot_be_stored if @caller.token_unstorable?
+      leave_open if @caller.token_unstorable?
       refuse_as_rails(422, UNPROCESSABLE) if systems.any? { Catalog.alike?(_1['system_token'], @caller.token) }
       @system = @world.copy(systems.first, @caller.token)
-    end
-
-    # What the reference's connection cannot carry: refused, or served without it.
-    def cannot_be_stored
-      throw :answer, Latitude.new(rows: @world.rows, system: @system)
     end
 
     def echo_token
@@ -152,11 +148,11 @@ module Property
 
     # The contract only asks for no crash here.
     def leave_open
-      throw :answer, Latitude.new(rows: @world.rows, system: @system)
+      throw :answer, Latitude.new(rows: @world.rows, system: @system, choice: @choice)
     end
 
     def answer(status, facts = :nothing, body = nil, headers: @headers)
-      Expectation.new(status: status, rows: @world.rows, facts: facts, body: body, crashes: @crashes,
+      Expectation.new(status: status, rows: @world.rows, facts: facts, body: body, crashes: @crashes, choice: @choice,
                       headers: { 'System-Token' => nil, 'X-System-Profiles-Action' => nil }.merge(headers))
     end
   end

@@ -41,7 +41,7 @@ module Property
       # @param name [String] of a header of the answer
       # @return [String, nil]
       def header(name)
-        response[name]
+        response[name]&.dup&.force_encoding(Encoding::UTF_8)
       end
     end
 
@@ -93,11 +93,10 @@ module Property
     end
 
     # @param answered [Array(Hash, Hash)] {#named} and {#named_rows}
-    # @param expected [Array(Hash, Hash)] those of another server, which may have crashed
+    # @param expected [Array(Hash, Hash)] those of another server
     # @return [Array<String>] how they differ
     def differences(answered, expected)
-      answers = compare_answers(answered.first, expected.first)
-      expected.first['status'] >= 500 ? answers : answers + compare_tables(answered.last, expected.last)
+      compare_answers(answered.first, expected.first) + compare_tables(answered.last, expected.last)
     end
 
     # @param query [String]
@@ -108,7 +107,7 @@ module Property
 
     private
 
-    # Binary columns have no encoding of their own.
+    # Binary columns and headers have no encoding of their own.
     def utf8(value)
       value.is_a?(String) ? value.dup.force_encoding(Encoding::UTF_8) : value
     end
@@ -128,6 +127,7 @@ module Property
     def save(wishes, response, variables)
       before = variables.dup
       super
+      variables.transform_values! { |value| utf8(value) }
       variables.merge!(before) { |_, now, earlier| now.empty? ? earlier : now }
     end
   end

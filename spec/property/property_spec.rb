@@ -6,9 +6,8 @@ require_relative 'conversations'
 require_relative 'generator'
 require_relative 'shrinker'
 
-# What of the contract the host app can be asked for; it has no catalog of its own, so activations are made
-# by nobody here.
-PROPERTY_OPERATIONS = %i[announce update deregister activations service].freeze
+# What of the contract the host app can be asked for.
+PROPERTY_OPERATIONS = Property::Generator::OPERATIONS
 
 # Made-up conversations with the host app and the Rust core, held against the model of the contract. The
 # same against a real RMT: rake rmt:compare, or run.rb.

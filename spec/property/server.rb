@@ -31,14 +31,16 @@ module Property
       self
     end
 
-    # @return [Array<String>] what its log says of the gem
-    def log
-      File.foreach(@log, encoding: 'UTF-8').map(&:scrub).grep(/rmt_rs/)
-    end
-
     # @return [Array<Symbol>] operations that are answered by Rust
     def in_rust
-      log.filter_map { |line| line[/door, in Rust: (.*)/, 1] }.first.to_s.split(', ').map(&:to_sym)
+      File.read(@log, encoding: 'UTF-8').scrub[/rmt_rs .* door, in Rust: (.*)/, 1].to_s.split(', ').map(&:to_sym)
+    end
+
+    # @return [Array<String>] what its log says so far of requests that were left to RMT's own code
+    def left
+      @tail ||= File.open(@log, encoding: 'UTF-8')
+      @left ||= []
+      @left.concat(@tail.read.scrub.scan(/rmt_rs: .* (?:left to|failed in) Ruby.*/))
     end
 
     # @return [void]
@@ -47,6 +49,7 @@ module Property
 
       Processes.terminate(@pid)
       @progress&.join
+      @tail&.close
       @pid = nil
     end
 

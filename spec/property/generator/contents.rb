@@ -25,9 +25,9 @@ module Property
         { 'note' => '<script>&"ünï' }, { 'disks' => [{ 'size' => 10 }, nil, [1], 'sda'], 'nested' => { 'a' => { 'b' => true } } },
         { 'user_agent' => 'mine' }
       ].freeze
-      PROFILES = [
-        %w[pci_data aaaa1111], %w[pci_data aaaa2222], %w[mod_list bbbb1111], %w[mod_list bbbb2222], %w[PCI_DATA AAAA1111]
-      ].freeze
+      PROFILES = [%w[pci_data aaaa1111], %w[pci_data aaaa2222], %w[mod_list bbbb1111], %w[mod_list bbbb2222]].freeze
+      # To the table the same as one of those.
+      TWIN = %w[PCI_DATA AAAA1111].freeze
       DAYS = %w[2026-06-01 2026-06-02 2024-02-29].freeze
       HOURS = ['1' * 24, '0' * 24, '01', '111000111000'].freeze
 
@@ -55,7 +55,7 @@ module Property
       def profiles
         return {} unless one_in?(3)
 
-        sent = pick_some(PROFILES, 1..3).to_h
+        sent = pick_some(@oddities ? [*PROFILES, TWIN] : PROFILES, 1..3).to_h
         sent = sent.transform_values { |identifier| odd({ 'identifier' => identifier, 'data' => "data of #{identifier}" }) }
         # Without data, without identifier, and with blank data alone: the reference would store others before it finds out.
         spoil = pick(sent.keys)

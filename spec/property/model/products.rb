@@ -37,7 +37,7 @@ module Property
         check_bases(product)
         leave_open unless @catalog.service(product)
         old = relatives(product)
-        subscription ||= old.first&.fetch('subscription_id')
+        subscription ||= carried_over(product)
         obsoleted = old.first && @catalog.service_name(@catalog.product_of(old.first['service_id']))
         @world.remove(old)
         @world.activate(@system, @catalog.service(product), subscription)
@@ -156,6 +156,7 @@ module Property
                     .select { _1['product_type'] == 'base' }
         leave_open if own.empty? # the reference has none to name
         offered = roots.map { @catalog.friendly_name(_1) }.join(', ')
+        @choice = own.size > 1
         refuse(OneOf.new(own.map { |base| not_available(name, @catalog.friendly_name(base), offered) }))
       end
 
@@ -181,13 +182,20 @@ module Property
         @world.activations_of(@system).select { |row| @catalog.family(product).include?(row['service_id']) }
       end
 
+      # Which one it is when they differ nobody has decided.
       def carried_over(product)
-        relatives(product).first&.fetch('subscription_id')
+        subscriptions = relatives(product).map { |row| row['subscription_id'] }.uniq
+        return subscriptions.first if subscriptions.size < 2
+
+        @choice = true
+        OneOf.new(subscriptions)
       end
 
       def put_activation(service, subscription)
         activation = @world.activation(@system, service)
         return @world.activate(@system, service, subscription) unless activation
+
+        leave_open if subscription.is_a?(OneOf)
         return if subscription.nil? || activation['subscription_id'] == subscription
 
         activation.merge!('subscription_id' => subscription, 'updated_at' => RECENTLY)
