@@ -7,7 +7,7 @@ require_relative 'runner'
 SUPPORTED_CASES = {
   'off' => %w[announce-* health],
   'controller' => %w[announce-* activate-* activations-* auth-* deregister* destroy-* health last-seen-* service-xml
-                    service-xml-anonymous show-* synchronize-* token-* update-* upgrade-* user-agent-* whole-*]
+                     service-xml-anonymous show-* synchronize-* token-* update-* upgrade-* user-agent-* whole-*]
 }.freeze
 
 # CASES=glob runs other conversations than the supported ones; run.rb runs them against a server that
@@ -30,9 +30,7 @@ RSpec.describe 'recorded conversations' do
       # Ruby gives the same answers, so they alone do not tell who gave them.
       after do
         log = File.read(@host.log)
-        if door == 'controller'
-          expect(log).to match(/rmt_rs .*in Rust: [^;]*\bactivate\b[^;]*$/)
-        end
+        expect(log).to match(/rmt_rs .*in Rust: [^;]*\bactivate\b[^;]*$/) if door == 'controller'
         expect(log).not_to match(/rmt_rs: .* (left to|failed in) Ruby/)
       end
 

@@ -51,12 +51,16 @@ pub enum Caller {
     /// Somebody with these credentials.
     Unknown(Credentials),
     /// A system that others have authenticated.
-    Known {
-        /// `systems.id`
-        system_id: u64,
-        /// `systems.proxy_byos_mode`
-        proxy_byos_mode: Option<i32>,
-    },
+    Known(KnownSystem),
+}
+
+/// What has to be known of an authenticated system.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownSystem {
+    /// `systems.id`
+    pub id: u64,
+    /// `systems.proxy_byos_mode`
+    pub proxy_byos_mode: Option<i32>,
 }
 
 /// What was found out. All of it holds at the moment of the check.
@@ -91,11 +95,17 @@ impl Registration {
         params: &[u8],
         progress: &Progress,
     ) -> Result<(Option<Authenticated>, Checked), Failure> {
+        let now = self.clock.now();
         let check = Check {
-            caller,
+            asker: match caller {
+                Caller::Unknown(credentials) => {
+                    Asker::Unknown(Authentication::new(credentials, now, progress))
+                }
+                Caller::Known(system) => Asker::Known(*system),
+            },
             action,
             wish: Wish::among(&parse(params)?),
-            now: self.clock.now(),
+            now,
             progress,
         };
         self.carry_out(&check).await
@@ -103,11 +113,16 @@ impl Registration {
 }
 
 struct Check<'a> {
-    caller: &'a Caller,
+    asker: Asker<'a>,
     action: Action,
     wish: Result<Wish, Failure>,
     now: OffsetDateTime,
     progress: &'a Progress,
+}
+
+enum Asker<'a> {
+    Unknown(Authentication<'a>),
+    Known(KnownSystem),
 }
 
 /// What a request asks for.
@@ -176,29 +191,23 @@ impl Work for Check<'_> {
     type Output = (Option<Authenticated>, Checked);
 
     async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
-        let mut authenticated = None;
-        let (system_id, proxy_byos_mode) = match self.caller {
-            Caller::Unknown(credentials) => {
-                let authentication = Authentication {
-                    credentials,
-                    now: self.now,
-                    progress: self.progress,
-                };
-                let found = authentication.run(session).await?;
+        let (mut authenticated, system) = match &self.asker {
+            Asker::Unknown(authentication) => {
+                let authenticated = authentication.run(session).await?;
                 let SystemRow {
                     id,
                     proxy_byos_mode,
                     ..
-                } = found.system;
-                authenticated = Some(found);
-                (id, proxy_byos_mode)
+                } = authenticated.system;
+                let system = KnownSystem {
+                    id,
+                    proxy_byos_mode,
+                };
+                (Some(authenticated), system)
             }
-            Caller::Known {
-                system_id,
-                proxy_byos_mode,
-            } => (*system_id, *proxy_byos_mode),
+            Asker::Known(system) => (None, *system),
         };
-        let checked = self.steps(session, system_id, proxy_byos_mode).await?;
+        let checked = self.steps(session, system).await?;
         if let (Some(authenticated), Some(_)) = (&mut authenticated, &checked.failed) {
             // No operation follows that could.
             if let Some(note) = authenticated.note.take() {
@@ -234,14 +243,10 @@ impl Check<'_> {
     async fn steps(
         &self,
         session: &mut Session,
-        system_id: u64,
-        proxy_byos_mode: Option<i32>,
+        system: KnownSystem,
     ) -> Result<Checked, Interruption> {
         let mut checked = Checked::default();
-        match self
-            .walk(session, system_id, proxy_byos_mode, &mut checked)
-            .await
-        {
+        match self.walk(session, system, &mut checked).await {
             Ok(()) => {}
             Err(Halt::Failed(step, failure)) => checked.failed = Some((step, failure)),
             Err(Halt::Interrupted(interruption)) => return Err(interruption),
@@ -252,8 +257,7 @@ impl Check<'_> {
     async fn walk(
         &self,
         session: &mut Session,
-        system_id: u64,
-        proxy_byos_mode: Option<i32>,
+        system: KnownSystem,
         checked: &mut Checked,
     ) -> Result<(), Halt> {
         let wish = step(Step::Product, self.wish.as_ref().map_err(Clone::clone))?;
@@ -274,9 +278,9 @@ impl Check<'_> {
             return Ok(());
         }
         let regcodes = wish.regcodes.as_deref();
-        let regcodes = regcodes.filter(|_| proxy_byos_mode == NO_PUBLIC_CLOUD);
+        let regcodes = regcodes.filter(|_| system.proxy_byos_mode == NO_PUBLIC_CLOUD);
         checked.standing = session
-            .standing(system_id, &product, regcodes.unwrap_or_default())
+            .standing(system.id, &product, regcodes.unwrap_or_default())
             .await?;
         if matches!(self.action, Action::Activate | Action::Upgrade) {
             let subscription = match regcodes {

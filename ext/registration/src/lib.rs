@@ -52,7 +52,7 @@ pub use activate::Acted;
 pub use actor::Actor;
 pub use announce::Announced;
 pub use authenticate::{Authenticated, Credentials, Found, Note, TokenHeader};
-pub use check::{Action, Caller, Checked, Step};
+pub use check::{Action, Caller, Checked, KnownSystem, Step};
 pub use error::{Error, Failure, Written};
 pub use log::{Level, LogLine};
 pub use progress::Progress;

@@ -1136,6 +1136,7 @@ async fn lost_answers_change_nothing(server: &Server) {
             let copy = authenticate(&registration, &client("lost-token"))
                 .await
                 .unwrap();
+            assert_eq!(copy.found, Found::Copied { from: 1 }, "{text}");
             let params = json!({"hostname": "lost-host", "online_at": ["2026-01-01:lost-hours"]});
             let updated = update(&registration, &copy, &params).await.unwrap();
             assert!(happened.load(Ordering::SeqCst), "{text}");

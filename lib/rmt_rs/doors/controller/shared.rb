@@ -241,6 +241,8 @@ module RmtRs
         end
 
         def render_unavailable(operation)
+          # To try that now would only be to wait longer.
+          @note = nil
           RmtRs.count(operation, :unavailable)
           render_rmt_error('The database is not available at the moment. Please try again later.', 503)
         end
