@@ -6,9 +6,9 @@ require_relative 'player'
 module Property
   # Where a conversation went wrong.
   Failure = Struct.new(:step, :request, :differences) do
-    # @return [String] what went wrong, without the values
+    # @return [String] what went wrong, without the values and whichever row it was
     def kind
-      differences.first.lines.first.chomp
+      differences.first.lines.first.chomp.sub(/, row \d+/, '')
     end
 
     # @return [String]

@@ -44,8 +44,10 @@ module Property
       warn("#{e.message}\n\n#{parser}")
       2
     rescue Mysql2::Error, SystemCallError, Host::Error => e
-      warn("#{e.message}: #{@options[:rmt] ? 'does that RMT start by itself?' : 'is the server running, are both URLs right?'}")
+      warn("#{e.message}; #{@options[:rmt] ? 'tmp/log has the servers\' logs' : 'is the server running, are both URLs right?'}")
       2
+    rescue Interrupt
+      130
     ensure
       @servers.each(&:stop)
     end
@@ -86,13 +88,24 @@ module Property
       named = @options.values_at(:url, :database)
       raise Refused, '--url and --database go together' if named.one?
 
+      named.compact.zip(%w[http mysql]) { |url, scheme| check_url(url, scheme) }
       named.all?
     end
 
+    def check_url(url, scheme)
+      return if url.match?(%r{\A#{scheme}s?://[^/]}) && URI(url).host
+
+      raise Refused, "#{url} does not begin with #{scheme}://host"
+    rescue URI::InvalidURIError => e
+      raise Refused, e.message
+    end
+
     def check_rmt
+      raise Refused, 'the Rust core is not compiled; run rake compile' unless Host.native_library
       return if File.file?(File.join(@options[:rmt], 'lib/rmt.rb'))
 
-      raise Refused, "#{@options[:rmt]} is not a checkout of RMT; name the directory that holds its config.ru"
+      named = @options[:rmt].empty? ? 'no directory is named' : "#{@options[:rmt]} is not a checkout of RMT"
+      raise Refused, "#{named}; name the one that holds RMT's config.ru: --rmt DIR, or rake rmt:compare RMT_HOME=DIR"
     end
 
     def conversations

@@ -28,7 +28,7 @@ module Property
         days.each { |day, hours| @world.note_uptime(@system, day, hours) }
         profiles = updated_profiles(before)
         @world.link(@system, profiles) if profiles.any?
-        @world.save(@system, 'hostname' => @parameters['hostname'], 'system_information' => merged(hardware || {}))
+        @world.save(@system, { 'hostname' => @parameters['hostname'], **merged_hardware })
         rotate_token
         answer(204, :text, '')
       end
@@ -47,6 +47,10 @@ module Property
 
       def hardware?
         !@parameters.key?('hwinfo') || hardware
+      end
+
+      def merged_hardware
+        hardware ? { 'system_information' => merged(hardware) } : {}
       end
 
       def hardware
