@@ -66,12 +66,15 @@ impl Failure {
         }
     }
 
+    /// RMT's own answer, before any write.
+    pub(crate) fn rmt(status: u16, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::unwritten(Error::Rmt { status, message })
+    }
+
     /// No system has this login and password, or none has them any more (contract, "Errors").
     pub(crate) fn invalid_credentials() -> Self {
-        Self::unwritten(Error::Rmt {
-            status: 401,
-            message: "Invalid system credentials".to_owned(),
-        })
+        Self::rmt(401, "Invalid system credentials")
     }
 
     /// A failure after a write whose fate is unknown.

@@ -26,9 +26,13 @@ mod activations;
 mod announce;
 mod authenticate;
 pub mod catalog;
+mod criteria;
 mod deregister;
 mod error;
+mod health;
+mod installer;
 pub mod json;
+mod legacy_service;
 mod log;
 pub mod params;
 mod profiles;
@@ -36,6 +40,7 @@ mod progress;
 mod service;
 mod source;
 pub mod store;
+mod subscription_products;
 mod update;
 mod work;
 
@@ -44,10 +49,11 @@ use std::sync::Arc;
 pub use announce::Announced;
 pub use authenticate::{Authenticated, Credentials, Found, TokenHeader};
 pub use error::{Error, Failure, Written};
+pub use health::health;
 pub use log::{Level, LogLine};
 pub use progress::Progress;
 pub use source::{Clock, Entropy, OperatingSystem, SystemClock};
-pub use store::{DatabaseConfig, Store, SystemRow};
+pub use store::{DatabaseConfig, Store, SubscriptionRow, SystemRow};
 pub use update::Updated;
 
 /// The operations and what they share. Cheap to clone.

@@ -22,6 +22,11 @@ const LABEL: &str = "p.id, p.name, p.identifier, p.version, p.release_type, p.ar
 const REST: &str = "p.description, p.former_identifier, p.product_class, p.release_stage, \
                     p.eula_url, p.free, p.cpe, s.id AS service_id";
 
+/// Columns of [`Repository`]; the table is `r`.
+const REPOSITORY: &str = "r.id, r.scc_id, r.name, r.description, r.enabled, r.autorefresh, \
+                          r.external_url, r.local_path, r.installer_updates, r.mirroring_enabled, \
+                          r.last_mirrored_at IS NOT NULL AS mirrored";
+
 /// What a column of a product shall be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Wanted {
@@ -249,11 +254,9 @@ impl Session {
         if services.is_empty() {
             return Ok(repositories);
         }
-        let mut query = QueryBuilder::<MySql>::new(
-            "SELECT l.service_id, r.id, r.scc_id, r.name, r.description, r.enabled, r.autorefresh, \
-             r.external_url, r.local_path, r.installer_updates, r.mirroring_enabled, \
-             r.last_mirrored_at IS NOT NULL AS mirrored \
-             FROM repositories_services l JOIN repositories r ON r.id = l.repository_id \
+        let mut query = QueryBuilder::<MySql>::new("SELECT l.service_id, ");
+        query.push(REPOSITORY).push(
+            " FROM repositories_services l JOIN repositories r ON r.id = l.repository_id \
              WHERE l.service_id IN (",
         );
         push_ids(&mut query, services);
@@ -266,6 +269,32 @@ impl Session {
                 .push(repository(&row)?);
         }
         Ok(repositories)
+    }
+
+    /// The mirrored repositories of all services that a system has activated, by service and
+    /// repository: RMT's join runs through the unique keys on both. One that is in several
+    /// services comes as often.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn mirrored_repositories(
+        &mut self,
+        system_id: u64,
+    ) -> Result<Vec<Repository>, Interruption> {
+        let mut query = QueryBuilder::<MySql>::new("SELECT ");
+        query.push(REPOSITORY).push(
+            " FROM activations a JOIN repositories_services l ON l.service_id = a.service_id \
+             JOIN repositories r ON r.id = l.repository_id \
+             WHERE r.mirroring_enabled AND a.system_id = ",
+        );
+        query.push_bind(system_id);
+        query.push(" ORDER BY a.service_id, r.id");
+        let limit = self.statement_timeout();
+        Self::bounded(limit, async {
+            let rows = query.build().fetch_all(self.connection()).await?;
+            Ok(rows.iter().map(repository).collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     /// The activations of a system, by their ids, with the trees of their products: three
