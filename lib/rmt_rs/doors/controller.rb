@@ -4,7 +4,10 @@ require_relative 'controller/shared'
 require_relative 'controller/activations'
 require_relative 'controller/announce'
 require_relative 'controller/authentication'
+require_relative 'controller/health'
+require_relative 'controller/installer'
 require_relative 'controller/services'
+require_relative 'controller/subscription_products'
 require_relative 'controller/systems'
 
 module RmtRs
@@ -18,7 +21,10 @@ module RmtRs
         'Api::Connect::V3::Subscriptions::SystemsController' => [Announce],
         'Api::Connect::V3::Systems::SystemsController' => [Systems],
         'Api::Connect::V3::Systems::ActivationsController' => [Activations],
-        'ServicesController' => [Services]
+        'ServicesController' => [Services],
+        'Api::Connect::V4::Repositories::InstallerController' => [Installer],
+        'Api::Connect::V4::Subscriptions::ProductsController' => [SubscriptionProducts],
+        'Api::HealthController' => [Health]
       }.freeze
 
       # Puts the doors before RMT's actions; run again whenever Rails reloads them. Where they are

@@ -18,7 +18,7 @@ module RmtRs
             return failed(:activations, e) { super() }
           end
           RmtRs.count(:activations, :rust)
-          render body: body, content_type: 'application/json'
+          respond_with_json(body)
         end
 
         private

@@ -3,7 +3,7 @@
 module RmtRs
   module Doors
     module Controller
-      # `GET /services/:id`, before RMT's own action.
+      # `GET /services/:id` and `GET /repo/repoindex.xml`, before RMT's own actions.
       module Services
         # Lists the service's repositories, in Rust when Rust may, else as RMT does; what is no service
         # is for RMT to say.
@@ -23,10 +23,26 @@ module RmtRs
           render xml: body
         end
 
+        # Lists the repositories of all that the system has activated, in Rust when Rust may, else as
+        # RMT does.
+        #
+        # @return [void]
+        def legacy_service
+          return super unless RmtRs.takes?(:legacy_service)
+
+          begin
+            body = in_rust { RmtRs.legacy_service(@system.id, look_of_answer) }
+          rescue RmtRs::Error => e
+            return failed(:legacy_service, e) { super() }
+          end
+          RmtRs.count(:legacy_service, :rust)
+          render xml: body
+        end
+
         private
 
         def door_operation
-          :service if action_name == 'show'
+          { 'show' => :service, 'legacy_service' => :legacy_service }[action_name]
         end
       end
     end
