@@ -19,10 +19,13 @@ Rails.application.routes.draw do
       put 'systems', to: 'systems/systems#update'
       delete 'systems', to: 'systems/systems#deregister'
       get 'systems/activations', to: 'systems/activations#index'
+      get 'subscriptions/products', to: 'subscriptions/products#index'
+      get 'repositories/installer', to: 'repositories/installer#index'
     end
   end
 
   get '/services/:id', to: 'services#show'
   get '/services/:id/repo/repoindex.xml', to: 'services#show'
+  get '/repo/repoindex.xml', to: 'services#legacy_service'
   get '/api/health/status', to: 'api/health#status', defaults: { format: 'json' }
 end

@@ -11,13 +11,8 @@ module RmtRs
         def status
           return super unless RmtRs.takes?(:health)
 
-          begin
-            body = RmtRs.health
-          rescue RmtRs::Error => e
-            return failed(:health, e) { super() }
-          end
           RmtRs.count(:health, :rust)
-          render body: body, content_type: 'application/json'
+          render body: RmtRs.health, content_type: 'application/json'
         end
 
         private

@@ -131,13 +131,13 @@ module RmtRs
 
         # What an answer about the catalog depends on besides the catalog.
         def look_of_answer
-          { base_url: base_url, free_as_stored: defined?(::SccProxy::Engine) ? true : false,
+          { base_url: base_url_of_answer, free_as_stored: defined?(::SccProxy::Engine) ? true : false,
             credentials_in_repoindex: defined?(::StrictAuthentication::Engine) ? true : false,
             redirect_hosts: '::RMT::Config'.safe_constantize.try(:redirect_repo_hosts) || [] }
         end
 
         # What the client believes to be talking to. RMT crashes on what cannot be a part of a URL.
-        def base_url
+        def base_url_of_answer
           return request.base_url if URI(request.base_url).host.present?
 
           raise URI::InvalidURIError
