@@ -25,7 +25,7 @@ module RmtRs
         # @return [void]
         def show
           in_rust(:show, ruby: -> { super() }, rust: -> { RmtRs.show(checked, look_of_answer) }) do |body|
-            render body: body, content_type: 'application/json'
+            respond_with_json(body)
           end
         end
 
