@@ -5,8 +5,15 @@ require_relative 'runner'
 
 # What is implemented so far, by the host app in Ruby and by the core: names of recorded conversations.
 SUPPORTED_CASES = {
-  'off' => %w[announce-* health],
-  'controller' => %w[announce-* health update-* deregister* service-xml service-xml-anonymous]
+  'off' => %w[announce-* own/announce-* health],
+  'controller' => %w[announce-* own/announce-* health update-* own/update-* deregister* own/deregister-* service-xml
+                     service-xml-anonymous own/service-* own/authenticate-* own/activations-*]
+}.freeze
+# What the core leaves to RMT, and the host app is too small for: run.rb shows it with a real RMT.
+BEYOND_HOST_APP = %w[service-id-spellings service-zypper-unknown].freeze
+# Where the core is known to answer otherwise, and how. One that no longer does fails.
+KNOWN_DIFFERENCES = {
+  'authenticate-information-numbers' => 'numbers in what is stored of a system stay as they are spelled'
 }.freeze
 
 # CASES=glob runs other conversations than the supported ones; run.rb runs them against a server that
@@ -14,6 +21,7 @@ SUPPORTED_CASES = {
 RSpec.describe 'recorded conversations' do
   SUPPORTED_CASES.each do |door, supported|
     cases = (ENV.key?('CASES') ? [ENV['CASES']] : supported).flat_map { |pattern| Conformance.cases(pattern) }
+    cases.reject! { |conversation| BEYOND_HOST_APP.include?(conversation.name) } unless ENV.key?('CASES')
 
     describe "with the door #{door}" do
       before(:context) do
@@ -27,12 +35,14 @@ RSpec.describe 'recorded conversations' do
       end
 
       # Ruby gives the same answers, so they alone do not tell who gave them.
-      after do
+      around do |example|
+        written = File.size(@host.log)
+        example.run
         log = File.read(@host.log)
         if door == 'controller'
           expect(log).to match(/rmt_rs .*in Rust: announce, authenticate, update, activations, service, deregister$/)
         end
-        expect(log).not_to match(/rmt_rs: .* (left to|failed in) Ruby/)
+        expect(log.byteslice(written..).lines.grep(/rmt_rs: .* (left to|failed in) Ruby/)).to be_empty
       end
 
       after(:context) do
@@ -42,6 +52,8 @@ RSpec.describe 'recorded conversations' do
 
       cases.each do |conversation|
         it(conversation.name) do
+          known = KNOWN_DIFFERENCES[conversation.name]
+          pending(known) if known && door != 'off'
           differences = @runner.run(conversation)
           expect(differences).to be_empty, "#{conversation.why}\n#{differences.join("\n")}"
         end
