@@ -315,11 +315,12 @@ impl Standing {
         Ok(Some(subscription.clone()))
     }
 
-    /// The subscription of what the product is or takes the place of: of the first such activation,
+    /// The subscription of what the product is or takes the place of: of the oldest such activation,
     /// even if that has none and another has.
     fn carried_subscription(&self) -> Option<SubscriptionRow> {
-        let first = self.activated.iter().find(|it| it.related)?;
-        first.subscription.clone()
+        let related = self.activated.iter().filter(|it| it.related);
+        let oldest = related.min_by_key(|it| it.activation_id)?;
+        oldest.subscription.clone()
     }
 
     fn has_one_of(&self, products: &[Label]) -> bool {

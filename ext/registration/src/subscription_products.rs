@@ -27,7 +27,7 @@ impl Registration {
     }
 
     /// Those products of a subscription that the request asks for, each with its tree, as a JSON
-    /// array. Three statements however many there are.
+    /// array. Two statements however many there are.
     ///
     /// `params` are the request's parameters, a JSON object.
     ///

@@ -17,7 +17,7 @@ Rails.application.routes.draw do
       put 'systems/products', to: 'systems/products#upgrade'
     end
 
-    scope module: :v4 do
+    scope module: :v4, constraints: ->(request) { !asks_for_v3.call(request) } do
       post 'subscriptions/systems', to: 'subscriptions/systems#announce_system'
       put 'systems', to: 'systems/systems#update'
       delete 'systems', to: 'systems/systems#deregister'

@@ -10,6 +10,8 @@ use crate::catalog::{Label, Product};
 /// A product that a system has activated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivatedProduct {
+    /// `activations.id`.
+    pub activation_id: u64,
     /// The product.
     pub label: Label,
     /// Whether it is the product in question, one of its predecessors or one of its successors.
@@ -44,7 +46,9 @@ impl Session {
         let length = regcodes.iter().map(String::len).sum();
         self.check_length(length)?;
         let id = product.label.id;
-        let mut query = QueryBuilder::<MySql>::new("SELECT 'activation' AS what, a.service_id, ");
+        let mut query = QueryBuilder::<MySql>::new(
+            "SELECT 'activation' AS what, a.id AS activation_id, a.service_id, ",
+        );
         query.push(LABEL).push(", (p.id = ").push_bind(id);
         query
             .push(
@@ -67,7 +71,7 @@ impl Session {
             )
             .push_bind(system_id);
         if !regcodes.is_empty() {
-            query.push(" UNION ALL (SELECT 'subscription', 0, ");
+            query.push(" UNION ALL (SELECT 'subscription', 0, 0, ");
             query.push("NULL, ".repeat(LABEL.split(", ").count()));
             query
                 .push(
@@ -96,6 +100,7 @@ impl Session {
                 }
                 let service_id: u64 = row.try_get_unchecked("service_id")?;
                 let product = ActivatedProduct {
+                    activation_id: row.try_get_unchecked("activation_id")?,
                     label: label(&row)?,
                     related: holds,
                     subscription: SubscriptionRow::from_row(&row)?,

@@ -72,6 +72,9 @@ module RmtRs
           return super unless checks?
 
           find_out(caller: caller)['recognised']
+        rescue Declined, ActionController::BadRequest, ActionDispatch::Http::Parameters::ParseError
+          # RMT looks at the parameters once it has authenticated.
+          super
         end
 
         def checks?
@@ -163,9 +166,7 @@ module RmtRs
         private
 
         def products_left
-          # Rails knows what to answer to that.
-          raise Declined, 'no products' if params[:products].blank?
-
+          params.require(:products)
           parameters_among(%i[products])
         end
       end
