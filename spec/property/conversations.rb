@@ -2,7 +2,7 @@
 
 require 'fileutils'
 require 'json'
-require_relative '../conformance/runner'
+require_relative '../conformance/conversation'
 
 module Property
   # Conversations as text: what is printed can be put into a file and played again.

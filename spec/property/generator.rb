@@ -2,7 +2,7 @@
 
 require 'json'
 require 'uri'
-require_relative '../conformance/runner'
+require_relative '../conformance/conversation'
 require_relative 'generator/chance'
 require_relative 'generator/contents'
 require_relative 'generator/oddities'

@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
-require_relative '../conformance/runner'
+require_relative '../conformance/client'
+require_relative '../conformance/conversation'
+require_relative '../conformance/differences'
 
 module Property
   # Gives times that a conversation has moved into the past names of their own, so that what was
@@ -30,7 +32,7 @@ module Property
   #   turn = player.take(conversation.steps.first)
   #   turn.status # => 201
   #   player.rows['systems'].size # => 1
-  class Player < Conformance::Runner
+  class Player < Conformance::Client
     # A request as it was sent, with all variables filled in, and the answer to it.
     Turn = Struct.new(:request, :response, :body) do
       # @return [Integer]
@@ -87,7 +89,7 @@ module Property
 
     # @return [Hash{String => Array<Hash>}] the rows of all tables as they are
     def rows
-      Conformance::TABLES.to_h do |table, columns|
+      TABLES.to_h do |table, columns|
         [table, read("SELECT #{(['id'] | columns).join(',')} FROM #{table} ORDER BY id")]
       end
     end
@@ -96,7 +98,8 @@ module Property
     # @param expected [Array(Hash, Hash)] those of another server
     # @return [Array<String>] how they differ
     def differences(answered, expected)
-      compare_answers(answered.first, expected.first) + compare_tables(answered.last, expected.last)
+      Conformance::Differences.in_answer(answered.first, expected.first) +
+        Conformance::Differences.in_tables(answered.last, expected.last)
     end
 
     # @param query [String]

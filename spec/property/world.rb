@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative 'expectation'
+require_relative 'player'
 
 module Property
   # The rows of RMT's tables as they should become, changed as a request is thought through.
@@ -32,7 +33,7 @@ module Property
     # @param row [Hash] its columns; the others are NULL
     # @return [Hash] the new row
     def add_system(row)
-      nothing = Conformance::TABLES['systems'].to_h { |column| [column, nil] }
+      nothing = Player::TABLES['systems'].to_h { |column| [column, nil] }
       add('systems', nothing, %w[registered_at created_at updated_at].to_h { |column| [column, RECENTLY] }.merge(row))
     end
 

@@ -108,8 +108,7 @@ class HostCommand
 
   def check_rmt
     directory = @options[:rmt]
-    return unless directory
-    return if %w[config.ru config/rmt.yml lib/rmt.rb].all? { |file| File.file?(File.join(directory, file)) }
+    return if directory.nil? || Host.rmt?(directory)
 
     raise Refused, "#{directory} is not a checkout of RMT; name the directory that holds its config.ru and config/rmt.yml"
   end

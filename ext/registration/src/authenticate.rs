@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Error, Failure};
-use crate::json::to_json;
+use crate::json::{respell, to_json};
 use crate::log::LogLine;
 use crate::params::blank_text;
 use crate::source::whole_seconds;
@@ -439,6 +439,7 @@ pub(crate) fn merged(
     let mut information: Map<String, Value> = stored
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
+    information.values_mut().for_each(respell);
     information.extend(news);
     let text = to_json(&Value::Object(information));
     (Some(text.as_str()) != stored).then_some(text)

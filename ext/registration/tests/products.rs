@@ -484,7 +484,7 @@ async fn strange_parameters_are_no_crash(server: &Server) {
         (
             "payload",
             json!("nothing"),
-            &json!(format!("{missing}identifier, version, arch")),
+            &json!("payload is no JSON object"),
         ),
         (
             "payload",

@@ -241,6 +241,60 @@ fn service(ruby: &Ruby, service_id: u64, look: String) -> Result<Option<String>,
     })
 }
 
+/// `RmtRs::Native.legacy_service(system_id, look)`: the answer's body.
+fn legacy_service(ruby: &Ruby, system_id: u64, look: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let rendering = rendering(ruby, &look)?;
+        runtime::run(ruby, |registration, _| async move {
+            registration.legacy_service(system_id, &rendering).await
+        })
+    })
+}
+
+/// `RmtRs::Native.installer(parameters, look)`: the answer's body.
+fn installer(ruby: &Ruby, parameters: String, look: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let rendering = rendering(ruby, &look)?;
+        runtime::run(ruby, |registration, _| async move {
+            let parameters = parameters.as_bytes();
+            registration.installer(parameters, &rendering).await
+        })
+    })
+}
+
+/// `RmtRs::Native.subscription(regcode)`: its columns as JSON.
+fn subscription(ruby: &Ruby, regcode: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let subscription = runtime::run(ruby, |registration, _| async move {
+            registration.subscription(&regcode).await
+        })?;
+        written(ruby, &subscription)
+    })
+}
+
+/// `RmtRs::Native.subscription_products(subscription_id, parameters, look)`: the answer's body.
+fn subscription_products(
+    ruby: &Ruby,
+    subscription_id: u64,
+    parameters: String,
+    look: String,
+) -> Result<String, Error> {
+    guarded(ruby, || {
+        let rendering = rendering(ruby, &look)?;
+        runtime::run(ruby, |registration, _| async move {
+            let parameters = parameters.as_bytes();
+            registration
+                .subscription_products(subscription_id, parameters, &rendering)
+                .await
+        })
+    })
+}
+
+/// `RmtRs::Native.health`: the answer's body. Needs neither the runtime nor the database.
+fn health() -> &'static str {
+    registration::health()
+}
+
 fn rendering(ruby: &Ruby, look: &str) -> Result<Rendering, Error> {
     parsed::<Look>(ruby, look)?
         .try_into()
@@ -337,6 +391,11 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     let checked = native.define_class("Checked", ruby.class_object())?;
     // Only a check makes one.
     checked.undef_default_alloc_func();
+    native.define_module_function("legacy_service", function!(legacy_service, 2))?;
+    native.define_module_function("installer", function!(installer, 2))?;
+    native.define_module_function("subscription", function!(subscription, 1))?;
+    native.define_module_function("subscription_products", function!(subscription_products, 3))?;
+    native.define_module_function("health", function!(health, 0))?;
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.define_module_function("reach", function!(reach, 0))?;
     native.define_module_function("shut_down", function!(shut_down, 0))?;

@@ -27,10 +27,13 @@ Rails.application.routes.draw do
       put 'systems/products', to: 'systems/products#upgrade'
       delete 'systems/products', to: 'systems/products#destroy'
       post 'systems/products/synchronize', to: 'systems/products#synchronize'
+      get 'subscriptions/products', to: 'subscriptions/products#index'
+      get 'repositories/installer', to: 'repositories/installer#index'
     end
   end
 
   get '/services/:id', to: 'services#show'
   get '/services/:id/repo/repoindex.xml', to: 'services#show'
+  get '/repo/repoindex.xml', to: 'services#legacy_service'
   get '/api/health/status', to: 'api/health#status', defaults: { format: 'json' }
 end

@@ -134,7 +134,7 @@ RSpec.describe 'The controller door of products' do
     parts = sles.map { |name, value| "--x\r\nContent-Disposition: form-data; name=\"#{name}\"\r\n\r\n#{value}\r\n" }
     answer = request('Post', "#{parts.join}--x--\r\n", headers: { 'Content-Type' => 'multipart/form-data; boundary=x' })
     expect(answer.code).to eq('201')
-    expect(log).to include('authenticate left to Ruby: a multipart body')
+    expect(log).to include('require_product left to Ruby: a multipart body')
     expect(value("SELECT #{seen} FROM systems")).to eq(1)
   end
 

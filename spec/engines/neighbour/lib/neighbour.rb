@@ -42,6 +42,11 @@ module Neighbour
         end
       end
 
+      # Finds what the step before the action has left.
+      Api::Connect::V4::Subscriptions::ProductsController.after_action do
+        logger.info("listed for #{@subscription.name}, #{@subscription.system_limit}, #{@subscription.starts_at.year}")
+      end
+
       ::System.class_eval do
         after_commit :share_registration, on: %i[create destroy]
 
