@@ -4,16 +4,16 @@ require_relative 'model'
 require_relative 'player'
 
 module Property
-  # Where a conversation went wrong.
-  Failure = Struct.new(:step, :request, :differences) do
+  # Where a conversation went wrong; `parted` where that was held against the contract alone.
+  Failure = Struct.new(:step, :request, :differences, :parted) do
     # @return [String] what went wrong, without the values and whichever row it was
     def kind
-      differences.first.lines.first.chomp.sub(/, row \d+/, '')
+      "#{'against the contract, ' if parted}#{differences.first.lines.first.chomp.sub(/, row \d+/, '')}"
     end
 
     # @return [String]
     def to_s
-      "step #{step + 1}: #{differences.join("\n  ")}"
+      "step #{step + 1}#{', against the contract' if parted}: #{differences.join("\n  ")}"
     end
   end
 

@@ -35,7 +35,7 @@ module Property
       @parted = false
       conversation.steps.each_with_index do |step, index|
         differences = take(step)
-        return Failure.new(index, @asked, differences) if differences.any?
+        return Failure.new(index, @asked, differences, @parted) if differences.any?
         # There is no telling what should be from here on.
         break if @parted
       end

@@ -98,8 +98,10 @@ module Property
     # @param expected [Array(Hash, Hash)] those of another server
     # @return [Array<String>] how they differ
     def differences(answered, expected)
-      Conformance::Differences.in_answer(answered.first, expected.first) +
-        Conformance::Differences.in_tables(answered.last, expected.last)
+      differences = Conformance::Differences.in_answer(answered.first, expected.first) +
+                    Conformance::Differences.in_tables(answered.last, expected.last)
+      # Nothing was recorded here.
+      differences.map { |difference| difference.sub(/^    recorded:/, '    expected:').sub(/^    answered:/, '    got:') }
     end
 
     # @param query [String]
