@@ -230,7 +230,7 @@ module Property
 
     def headers
       accept = one_in?(10) ? V3 : V4
-      agent = one_in?(4) ? odd(pick(USER_AGENTS), :header) : USER_AGENTS.first
+      agent = one_in?(4) ? odd(pick(USER_AGENTS), :user_agent) : USER_AGENTS.first
       { 'Accept' => accept, 'User-Agent' => agent }
     end
 
@@ -251,7 +251,7 @@ module Property
       case @random.rand(40)
       when 0..4 then {}
       when 5, 6 then { 'System-Token' => '' }
-      when 7, 8 then { 'System-Token' => odd(pick(TOKENS), :header) }
+      when 7, 8 then { 'System-Token' => @oddities && one_in?(3) ? @oddities.one(:token) : pick(TOKENS) }
       when 9, 10 then { 'System-Token' => "{{swapcase:#{machine.token}}}" }
       when 11, 12 then { 'System-Token' => "{{#{machine.older_token}}}" }
       when 13 then { 'System-Token' => "{{#{pick([machine, *@machines]).token}}}" }
