@@ -569,10 +569,10 @@ async fn an_upgrade_replaces_all_versions(server: &Server) {
     assert_eq!(ids, [6, 7, 5]);
     assert_eq!(acted.created.len(), 1);
     assert_eq!(acted.created[0].service_id, 7);
-    // The subscription of the first one by its service, as the name is.
+    // The subscription of the oldest one, which has none; the name of the lowest product.
     let rows =
         "SELECT service_id, IFNULL(subscription_id, 0) FROM activations WHERE service_id <> 2";
-    assert_eq!(place.read(rows).await, "7 1");
+    assert_eq!(place.read(rows).await, "7 0");
     let body: Value = serde_json::from_str(&acted.body).unwrap();
     assert_eq!(
         body["obsoleted_service_name"],
