@@ -78,7 +78,7 @@ module RmtExamples
     # @return [Hash] what the gem took over, why it did not take the rest, and what became of the requests
     def account
       left = RmtRs::Survey.new(Rails.root).reasons.reject { |operation, _| RmtRs.takes?(operation) }
-      { taken: (RmtRs::Survey::OPERATIONS.keys - left.keys), left: left,
+      { taken: (RmtRs::Operations::ALL.keys - left.keys), left: left,
         answered: RmtRs.counters.map { |(operation, outcome), count| [operation, outcome, count] } }
     end
   end

@@ -305,7 +305,7 @@ async fn takes_few_statements(server: &Server, registration: &Registration) {
     let start = selects(server).await;
     let subscription = registration.subscription("OK-631dff").await.unwrap();
     let body = products(registration, subscription.id, &json!({})).await;
-    assert_eq!(selects(server).await - start, 4 + 1);
+    assert_eq!(selects(server).await - start, 3 + 1);
     assert!(ids(&body).len() > 10, "{body}");
 
     let start = selects(server).await;

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use magnus::value::ReprValue;
 use magnus::{Class, Error, Module, RArray, Ruby, function};
 use registration::catalog::Rendering;
-use registration::{Acted, Actor, Checked, Credentials, Note, SystemRow, Written};
+use registration::{
+    Acted, Action, Actor, Checked, Credentials, Error as CoreError, Failure, Note, SystemRow,
+    Written,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -115,19 +118,7 @@ fn activate(
     authorised: String,
     look: String,
 ) -> Result<RArray, Error> {
-    act(ruby, &authorised, &look, |it| {
-        let checked = Arc::clone(&checked.0);
-        runtime::run(ruby, |registration, progress| async move {
-            let Act {
-                actor,
-                subscription_id,
-                rendering,
-            } = it;
-            registration
-                .activate(&checked, &actor, subscription_id, &rendering, &progress)
-                .await
-        })
-    })
+    act_on(ruby, Action::Activate, checked, &authorised, &look)
 }
 
 /// `RmtRs::Native.upgrade(checked, authorised, look)`: as [`activate`].
@@ -137,19 +128,7 @@ fn upgrade(
     authorised: String,
     look: String,
 ) -> Result<RArray, Error> {
-    act(ruby, &authorised, &look, |it| {
-        let checked = Arc::clone(&checked.0);
-        runtime::run(ruby, |registration, progress| async move {
-            let Act {
-                actor,
-                subscription_id,
-                rendering,
-            } = it;
-            registration
-                .upgrade(&checked, &actor, subscription_id, &rendering, &progress)
-                .await
-        })
-    })
+    act_on(ruby, Action::Upgrade, checked, &authorised, &look)
 }
 
 /// `RmtRs::Native.destroy(checked, authorised, look)`: as [`activate`].
@@ -159,12 +138,44 @@ fn destroy(
     authorised: String,
     look: String,
 ) -> Result<RArray, Error> {
-    act(ruby, &authorised, &look, |it| {
-        let checked = Arc::clone(&checked.0);
-        runtime::run(ruby, |registration, progress| async move {
-            registration
-                .destroy(&checked, &it.actor, &it.rendering, &progress)
-                .await
+    act_on(ruby, Action::Destroy, checked, &authorised, &look)
+}
+
+fn act_on(
+    ruby: &Ruby,
+    action: Action,
+    checked: &CheckedObject,
+    authorised: &str,
+    look: &str,
+) -> Result<RArray, Error> {
+    let checked = Arc::clone(&checked.0);
+    act(ruby, authorised, look, |it| {
+        runtime::run(ruby, move |registration, progress| async move {
+            let Act {
+                actor,
+                subscription_id,
+                rendering: look,
+            } = it;
+            match action {
+                Action::Activate => {
+                    registration
+                        .activate(&checked, &actor, subscription_id, &look, &progress)
+                        .await
+                }
+                Action::Upgrade => {
+                    registration
+                        .upgrade(&checked, &actor, subscription_id, &look, &progress)
+                        .await
+                }
+                Action::Destroy => {
+                    registration
+                        .destroy(&checked, &actor, &look, &progress)
+                        .await
+                }
+                Action::Show => Err(Failure::unwritten(CoreError::Declined(
+                    "show changes nothing",
+                ))),
+            }
         })
     })
 }
