@@ -39,7 +39,7 @@ module Property
     # @return [Integer] exit status: 0 when all agree, 1 when not, 2 when the command line is wrong
     def run
       check!
-      play(subject) ? 0 : 1
+      stopping_at_signals { play(subject) ? 0 : 1 }
     rescue Refused, OptionParser::ParseError => e
       warn("#{e.message}\n\n#{parser}")
       2
@@ -48,11 +48,20 @@ module Property
       2
     rescue Interrupt
       130
-    ensure
-      @servers.each(&:stop)
     end
 
     private
+
+    # The first signal ends the play; more of them do not keep the servers from being stopped.
+    def stopping_at_signals
+      ending = false
+      before = %w[INT TERM].to_h { |signal| [signal, trap(signal) { ending || (ending = true and raise(Interrupt)) }] }
+      yield
+    ensure
+      ending = true
+      @servers.each(&:stop)
+      before&.each { |signal, handler| trap(signal, handler) }
+    end
 
     def parser
       OptionParser.new(BANNER) do |flags|
