@@ -780,6 +780,13 @@ async fn a_keepalive_replaces_profiles(server: &Server) {
         ),
         // Found, and yet not known.
         (json!({"PCI": {"identifier": "A"}}), "pci/a/x/kept", true, 2),
+        // What is found is of the same type, and complete: the other one is not known for that.
+        (
+            json!({"pci": {"identifier": "z"}, "PCI": complete("A", json!("x"))}),
+            "pci/a/x/kept",
+            true,
+            2,
+        ),
         (
             json!({"pci": known, "q": {"identifier": "z"}, "r": {}}),
             "pci/a/x/kept",

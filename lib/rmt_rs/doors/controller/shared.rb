@@ -5,8 +5,8 @@ module RmtRs
     module Controller
       # What the doors of all controllers share.
       module Shared
-        # Error numbers of the database for values that do not fit their column …
-        BAD_VALUES = [1153, 1264, 1267, 1292, 1300, 1366, 1406, 3140, 3141, 3988, 4025].freeze
+        # Error numbers of the database for values that do not fit their column, or each other …
+        BAD_VALUES = [1062, 1153, 1264, 1267, 1292, 1300, 1366, 1406, 3140, 3141, 3988, 4025].freeze
         # … and for a database that cannot serve anybody: too many connections, full, read-only, ending,
         # gone.
         UNAVAILABLE = [1021, 1040, 1047, 1053, 1114, 1203, 1205, 1226, 1290, 1792, 1836,
