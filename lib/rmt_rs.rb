@@ -21,10 +21,14 @@ module RmtRs
     'Subscription' => %w[id regcode name kind status starts_at expires_at system_limit systems_count virtual_count
                          created_at updated_at]
   }.freeze
-  # The operations that do.
-  READING = %i[authenticate update deregister require_product load_subscription activate show upgrade destroy
-               synchronize].freeze
-  private_constant :COLUMNS, :READING
+  # The operations that do, and of which models.
+  READING = {
+    %i[authenticate update deregister] => %w[System Activation], %i[subscription_products] => %w[Subscription],
+    %i[require_product load_subscription activate show upgrade destroy synchronize] => COLUMNS.keys
+  }.freeze
+  # Models that Rails asks for their columns before an action: those, and others that controllers are named after.
+  ASKED_FOR_COLUMNS = [*COLUMNS.keys, 'Service'].freeze
+  private_constant :COLUMNS, :READING, :ASKED_FOR_COLUMNS
 
   @counters = Counters.new
   @operations = []
@@ -210,6 +214,47 @@ module RmtRs
       Native.service(service_id, json(look))
     end
 
+    # @param system_id [Integer]
+    # @param look [Hash] as for {activations}
+    # @return [String] the mirrored repositories of all that it has activated as XML, the answer's body
+    # @raise [Error]
+    def legacy_service(system_id, look)
+      Native.legacy_service(system_id, json(look))
+    end
+
+    # @param parameters [Hash] the request's parameters: identifier, version, arch, release_type, payload
+    # @param look [Hash] as for {activations}
+    # @return [String] the repositories with updates of a product's installer, as the answer's body
+    # @raise [Error] {RmtError} when parameters are missing or there is no such product
+    # @example
+    #   RmtRs.installer({ 'identifier' => 'SLES', 'version' => '15.6', 'arch' => 'x86_64' }, look)
+    def installer(parameters, look)
+      Native.installer(json(parameters), json(look))
+    end
+
+    # @param regcode [String] a registration code
+    # @return [Hash{String => Object}] the columns of the active subscription that has it
+    # @raise [Error] {RmtError} with status 401 when there is none
+    def subscription(regcode)
+      JSON.parse(Native.subscription(regcode))
+    end
+
+    # @param subscription_id [Integer]
+    # @param parameters [Hash] the request's parameters: identifier, version, arch, release_type
+    # @param look [Hash] as for {activations}
+    # @return [String] its products with their trees, as the answer's body
+    # @raise [Error]
+    def subscription_products(subscription_id, parameters, look)
+      Native.subscription_products(subscription_id, json(parameters), json(look))
+    end
+
+    # @return [String] that this process answers, as the answer's body
+    # @example
+    #   RmtRs.health # => '{"state":"online"}'
+    def health
+      Native.health
+    end
+
     # What the columns of `systems` hold when nothing is said: for a record that is made without
     # asking the database. Rails asks it once for the columns, before it wraps parameters for the
     # first time, and waits as long as its client library does (120 s) for a database that is silent;
@@ -222,7 +267,7 @@ module RmtRs
       @system_defaults ||= begin
         reach
         # What wraps the parameters asks for the names.
-        ::System.attribute_names
+        ASKED_FOR_COLUMNS.filter_map(&:safe_constantize).each(&:attribute_names)
         leave_unknown_columns_to_ruby
         ::System.columns_hash.transform_values(&:default).freeze
       end
@@ -245,14 +290,18 @@ module RmtRs
     # Rust reads and copies the columns it knows: with others, a record made from what it read would
     # lie about them.
     def leave_unknown_columns_to_ruby
-      unknown = COLUMNS.flat_map do |model, columns|
-        model = model.safe_constantize or next []
-        (model.column_names - columns).map { |column| "#{model.table_name}.#{column}" }
-      end
-      return if unknown.empty? || (@operations & READING).empty?
+      READING.each do |operations, models|
+        unknown = models.flat_map { |model| unknown_columns(model) }
+        next if unknown.empty? || (@operations & operations).empty?
 
-      @operations -= READING
-      logger&.warn("rmt_rs: #{READING.join(', ')} left to Ruby: the columns #{unknown.join(', ')} are not known")
+        @operations -= operations
+        logger&.warn("rmt_rs: #{operations.join(', ')} left to Ruby: the columns #{unknown.join(', ')} are not known")
+      end
+    end
+
+    def unknown_columns(name)
+      model = name.safe_constantize or return []
+      (model.column_names - COLUMNS.fetch(name)).map { |column| "#{model.table_name}.#{column}" }
     end
 
     def reach

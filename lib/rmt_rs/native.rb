@@ -57,6 +57,21 @@ module RmtRs
   # @!method self.service(service_id, look)
   #   See {RmtRs.service}.
   #   @return [String, nil]
+  # @!method self.legacy_service(system_id, look)
+  #   See {RmtRs.legacy_service}.
+  #   @return [String]
+  # @!method self.installer(parameters, look)
+  #   See {RmtRs.installer}.
+  #   @return [String]
+  # @!method self.subscription(regcode)
+  #   See {RmtRs.subscription}.
+  #   @return [String] JSON
+  # @!method self.subscription_products(subscription_id, parameters, look)
+  #   See {RmtRs.subscription_products}.
+  #   @return [String]
+  # @!method self.health
+  #   See {RmtRs.health}.
+  #   @return [String]
   # @!method self.reach
   #   Opens a connection, if none is open, within the configured time.
   #   @return [void]

@@ -150,7 +150,33 @@ module RmtRs
           'SystemProfile' => %i[destroy_orphaned_profile]
         },
         models: %w[System Activation SystemUptime SystemProfile Profile DeregisteredSystem]
-      }
+      },
+      legacy_service: {
+        methods: {
+          'ServicesController' => %i[legacy_service make_repo_url], 'Repository' => %i[redirect? local_path external_url],
+          'RMT::Misc.' => %i[make_repo_url make_smt_service_name], 'RMT::Config.' => %i[redirect_repo_hosts]
+        },
+        models: []
+      },
+      installer: {
+        methods: {
+          'Api::Connect::V4::Repositories::InstallerController' => %i[index require_params product_params respond_with],
+          'Product.' => %i[clean_up_version], 'Product' => %i[repositories],
+          'Repository.' => %i[only_installer_updates only_mirroring_enabled],
+          **CATALOG.slice('V3::RepositorySerializer', 'RMT::Misc.')
+        },
+        models: []
+      },
+      subscription_products: {
+        methods: {
+          'Api::Connect::V4::Subscriptions::ProductsController' => %i[index product_query_params product_params
+                                                                      authenticate_with_token respond_with],
+          'Product.' => %i[clean_up_version], 'Subscription' => %i[products active?],
+          **CATALOG
+        },
+        models: []
+      },
+      health: { methods: { 'Api::HealthController' => %i[status] }, models: [] }
     }.freeze
   end
 end

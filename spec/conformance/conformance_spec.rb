@@ -2,19 +2,23 @@
 
 require_relative '../spec_helper'
 require_relative 'runner'
+require 'rmt_rs'
+require 'rmt_rs/survey'
 
 # What is implemented so far, by the host app in Ruby and by the core: names of recorded conversations.
 SUPPORTED_CASES = {
-  'off' => %w[announce-* health],
-  'controller' => %w[announce-* activate-* activations-* auth-* deregister* destroy-* health last-seen-* service-xml
-                    service-xml-anonymous show-* synchronize-* token-* update-* upgrade-* user-agent-* whole-*]
+  'off' => %w[announce-* own/announce-* health],
+  'controller' => %w[* own/*]
 }.freeze
+# What the core leaves to RMT, and the host app is too small for: run.rb shows it with a real RMT.
+BEYOND_HOST_APP = %w[service-id-spellings service-zypper-unknown service-xml-unknown].freeze
 
 # CASES=glob runs other conversations than the supported ones; run.rb runs them against a server that
 # is up already, such as a real RMT.
 RSpec.describe 'recorded conversations' do
   SUPPORTED_CASES.each do |door, supported|
     cases = (ENV.key?('CASES') ? [ENV['CASES']] : supported).flat_map { |pattern| Conformance.cases(pattern) }
+    cases.reject! { |conversation| BEYOND_HOST_APP.include?(conversation.name) } unless ENV.key?('CASES')
 
     describe "with the door #{door}" do
       before(:context) do
@@ -28,12 +32,13 @@ RSpec.describe 'recorded conversations' do
       end
 
       # Ruby gives the same answers, so they alone do not tell who gave them.
-      after do
+      around do |example|
+        written = File.size(@host.log)
+        example.run
         log = File.read(@host.log)
-        if door == 'controller'
-          expect(log).to match(/rmt_rs .*in Rust: [^;]*\bactivate\b[^;]*$/)
-        end
-        expect(log).not_to match(/rmt_rs: .* (left to|failed in) Ruby/)
+        operations = RmtRs::Operations::ALL.keys.join(', ')
+        expect(log).to match(/rmt_rs .*in Rust: #{operations}$/) if door == 'controller'
+        expect(log.byteslice(written..).lines.grep(/rmt_rs: .* (left to|failed in) Ruby/)).to be_empty
       end
 
       after(:context) do

@@ -118,6 +118,19 @@ class Host
     Dir.glob(File.join(PROJECT, "lib/{,rmt_rs/}rmt_rs.#{RbConfig::CONFIG['DLEXT']}")).first
   end
 
+  # @param directory [String]
+  # @return [Boolean] whether it holds a checkout of RMT
+  def self.rmt?(directory)
+    %w[config.ru config/rmt.yml lib/rmt.rb].all? { |file| File.file?(File.join(directory, file)) }
+  end
+
+  # An RMT brings its own bundle, so the one this process may run in is left behind.
+  #
+  # @return [Hash{String => String}] the environment for its programs
+  def self.environment_for_rmt
+    defined?(Bundler) ? Bundler.original_env : ENV.to_h
+  end
+
   private
 
   def surroundings
@@ -159,9 +172,8 @@ class Host
     "#{@log.delete_suffix('.log')}.pid"
   end
 
-  # An RMT brings its own bundle, so the one this process may run in is left behind.
   def inherited_environment
-    @rmt && defined?(Bundler) ? Bundler.original_env : ENV.to_h
+    @rmt ? self.class.environment_for_rmt : ENV.to_h
   end
 
   def failure(ended)

@@ -171,8 +171,11 @@ class PrivateMariadb
     raise
   end
 
+  # A server that starts removes all temporary tables it finds, those of others that run, too: so it gets
+  # a place for them of its own.
   def options
-    ["--datadir=#{path('data')}", "--socket=#{socket}", "--pid-file=#{path('mariadb.pid')}",
+    FileUtils.mkdir_p(path('tmp'))
+    ["--datadir=#{path('data')}", "--tmpdir=#{path('tmp')}", "--socket=#{socket}", "--pid-file=#{path('mariadb.pid')}",
      '--skip-networking=OFF', '--bind-address=127.0.0.1', "--port=#{port}", '--skip-name-resolve',
      "--init-file=#{path('accounts.sql')}", '--character-set-server=utf8mb4',
      '--innodb-buffer-pool-size=128M', '--innodb-flush-log-at-trx-commit=1', '--max-connections=300',

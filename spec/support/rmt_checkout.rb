@@ -16,8 +16,6 @@ class RmtCheckout
   class Error < StandardError; end
 
   PROJECT = Host::PROJECT
-  FILES = %w[config.ru config/rmt.yml lib/rmt.rb].freeze
-  private_constant :FILES
 
   # @return [String]
   attr_reader :directory
@@ -26,7 +24,7 @@ class RmtCheckout
   # @raise [Error] when there is no RMT
   def initialize(directory)
     @directory = File.expand_path(directory)
-    return if FILES.all? { |file| File.file?(File.join(@directory, file)) }
+    return if Host.rmt?(@directory)
 
     raise Error, "#{directory} is not a checkout of RMT; name the directory that holds its config.ru and config/rmt.yml"
   end

@@ -111,15 +111,14 @@ impl Wanted {
         let key = session
             .insert_activation(system_id, service_id, subscription_id, now)
             .await?;
-        let changed = match (key, subscription_id) {
-            (None, Some(subscription_id)) => {
-                session
-                    .link_subscription(system_id, service_id, subscription_id, now)
-                    .await?
-            }
-            _ => key.is_some(),
-        };
-        Ok(Created { key, changed })
+        if let (None, Some(subscription_id)) = (key, subscription_id) {
+            session
+                .link_subscription(system_id, service_id, subscription_id, now)
+                .await?;
+        }
+        // RMT saves an activation that has a subscription, even if it is the one it had.
+        let saved = key.is_some() || subscription_id.is_some();
+        Ok(Created { key, saved })
     }
 }
 
@@ -127,8 +126,8 @@ impl Wanted {
 pub(crate) struct Created {
     /// None when it was there.
     pub key: Option<ActivationKey>,
-    /// Whether anything was written.
-    pub changed: bool,
+    /// Whether RMT would have saved it.
+    pub saved: bool,
 }
 
 struct Activation<'a> {
@@ -145,7 +144,7 @@ impl Work for Activation<'_> {
             let mut changed = self.change.begin(session).await?;
             let now = whole_seconds(self.change.now);
             let created = self.wanted.create(session, changed.system.id, now).await?;
-            if created.changed {
+            if created.saved {
                 self.change.ask_for_report(session, &mut changed).await?;
             }
             session.commit().await?;

@@ -2,12 +2,14 @@
 //! credentials from each other (contract, "Authentication"; RMT:
 //! `ApplicationController#authenticate_system`).
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Error, Failure};
-use crate::json::to_json;
+use crate::json::{respell, to_json};
 use crate::log::LogLine;
 use crate::params::blank_text;
 use crate::source::whole_seconds;
@@ -176,11 +178,7 @@ impl Registration {
         credentials: &Credentials,
         progress: &Progress,
     ) -> Result<Authenticated, Failure> {
-        let authentication = Authentication {
-            credentials,
-            now: self.clock.now(),
-            progress,
-        };
+        let authentication = Authentication::new(credentials, self.clock.now(), progress);
         self.carry_out(&authentication).await
     }
 
@@ -215,6 +213,24 @@ pub(crate) struct Authentication<'a> {
     pub credentials: &'a Credentials,
     pub now: OffsetDateTime,
     pub progress: &'a Progress,
+    /// The copy that an attempt has made, and of which system: if its answer was lost, the next
+    /// attempt finds the copy, and has to say where it is from.
+    copied: Mutex<Option<(u64, u64)>>,
+}
+
+impl<'a> Authentication<'a> {
+    pub fn new(credentials: &'a Credentials, now: OffsetDateTime, progress: &'a Progress) -> Self {
+        Self {
+            credentials,
+            now,
+            progress,
+            copied: Mutex::default(),
+        }
+    }
+
+    fn remembered_copy(&self) -> MutexGuard<'_, Option<(u64, u64)>> {
+        self.copied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Work for Authentication<'_> {
@@ -268,6 +284,10 @@ impl Authentication<'_> {
         found: Found,
     ) -> Result<Option<Authenticated>, Interruption> {
         let row = &candidates[at].row;
+        let found = match *self.remembered_copy() {
+            Some((copy, from)) if copy == row.id => Found::Copied { from },
+            _ => found,
+        };
         let changes = self.changes(row);
         let mut note = None;
         if found != Found::Skipped && changes.needed_by(row) {
@@ -310,6 +330,7 @@ impl Authentication<'_> {
                 };
                 self.changes(&copy).apply(&mut copy);
                 copy.id = session.insert_copy(&copy, from).await?;
+                *self.remembered_copy() = Some((copy.id, from));
                 candidates.push(Candidate {
                     row: copy,
                     alike: true,
@@ -418,6 +439,7 @@ pub(crate) fn merged(
     let mut information: Map<String, Value> = stored
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
+    information.values_mut().for_each(respell);
     information.extend(news);
     let text = to_json(&Value::Object(information));
     (Some(text.as_str()) != stored).then_some(text)

@@ -6,12 +6,12 @@ use time::{OffsetDateTime, Time};
 
 use crate::authenticate::Authentication;
 use crate::catalog::{Label, Product, ProductType, Trees, missing};
+use crate::criteria::{described, texts};
 use crate::error::Failure;
-use crate::params::{Column, blank, cast_text, parse};
+use crate::params::{self, blank};
 use crate::source::whole_seconds;
 use crate::store::{
-    Criteria, Interruption, Relatives, Session, Standing, SubscriptionRow, SystemRow, Wanted,
-    spellings,
+    Criteria, Interruption, Relatives, Session, Standing, SubscriptionRow, SystemRow,
 };
 use crate::work::Work;
 use crate::{Authenticated, Credentials, Progress, Registration};
@@ -51,12 +51,16 @@ pub enum Caller {
     /// Somebody with these credentials.
     Unknown(Credentials),
     /// A system that others have authenticated.
-    Known {
-        /// `systems.id`
-        system_id: u64,
-        /// `systems.proxy_byos_mode`
-        proxy_byos_mode: Option<i32>,
-    },
+    Known(KnownSystem),
+}
+
+/// What has to be known of an authenticated system.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownSystem {
+    /// `systems.id`
+    pub id: u64,
+    /// `systems.proxy_byos_mode`
+    pub proxy_byos_mode: Option<i32>,
 }
 
 /// What was found out. All of it holds at the moment of the check.
@@ -91,11 +95,17 @@ impl Registration {
         params: &[u8],
         progress: &Progress,
     ) -> Result<(Option<Authenticated>, Checked), Failure> {
+        let now = self.clock.now();
         let check = Check {
-            caller,
+            asker: match caller {
+                Caller::Unknown(credentials) => {
+                    Asker::Unknown(Authentication::new(credentials, now, progress))
+                }
+                Caller::Known(system) => Asker::Known(*system),
+            },
             action,
-            wish: Wish::among(&parse(params)?),
-            now: self.clock.now(),
+            wish: Wish::among(&params::parse(params)?),
+            now,
             progress,
         };
         self.carry_out(&check).await
@@ -103,11 +113,16 @@ impl Registration {
 }
 
 struct Check<'a> {
-    caller: &'a Caller,
+    asker: Asker<'a>,
     action: Action,
     wish: Result<Wish, Failure>,
     now: OffsetDateTime,
     progress: &'a Progress,
+}
+
+enum Asker<'a> {
+    Unknown(Authentication<'a>),
+    Known(KnownSystem),
 }
 
 /// What a request asks for.
@@ -118,57 +133,13 @@ struct Wish {
 }
 
 impl Wish {
-    /// RMT wants the keys to be there, and in a `payload` if there is one, whose values it then
-    /// does not look at (RMT: `require_params`).
     fn among(params: &Map<String, Value>) -> Result<Self, Failure> {
-        let payload: Option<Map<String, Value>> = params
-            .get("payload")
-            .and_then(Value::as_str)
-            .map(|text| serde_json::from_str(text).unwrap_or_default());
-        let keys = payload.as_ref().unwrap_or(params);
-        let absent: Vec<_> = ["identifier", "version", "arch"]
-            .into_iter()
-            .filter(|key| !keys.contains_key(*key))
-            .collect();
-        if !absent.is_empty() {
-            let message = "Required parameters are missing or empty: ";
-            return Err(Failure::rmt(format!("{message}{}", absent.join(", "))));
-        }
+        params::require(params, &["identifier", "version", "arch"])?;
         let token = params.get("token");
         Ok(Self {
-            product: criteria(params),
+            product: described(params),
             regcodes: (!blank(token)).then(|| texts(token)),
         })
-    }
-}
-
-/// The product that `params` describe.
-pub(crate) fn criteria(params: &Map<String, Value>) -> Criteria {
-    let wanted = |key| match params.get(key) {
-        None | Some(Value::Null) => Wanted::Null,
-        value => Wanted::OneOf(texts(value)),
-    };
-    let version = match wanted("version") {
-        Wanted::OneOf(versions) => {
-            Wanted::OneOf(versions.iter().flat_map(|it| spellings(it)).collect())
-        }
-        other => other,
-    };
-    Criteria {
-        identifier: wanted("identifier"),
-        version,
-        arch: wanted("arch"),
-        release_type: Wanted::Any,
-    }
-}
-
-/// `value`, or what is in it, as text; nothing for what is in no column.
-fn texts(value: Option<&Value>) -> Vec<String> {
-    let text = |value| cast_text(Some(value), Column::String).ok().flatten();
-    match value {
-        Some(Value::Array(elements)) => elements.iter().filter_map(text).collect(),
-        Some(value) => text(value).into_iter().collect(),
-        None => Vec::new(),
     }
 }
 
@@ -176,29 +147,23 @@ impl Work for Check<'_> {
     type Output = (Option<Authenticated>, Checked);
 
     async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
-        let mut authenticated = None;
-        let (system_id, proxy_byos_mode) = match self.caller {
-            Caller::Unknown(credentials) => {
-                let authentication = Authentication {
-                    credentials,
-                    now: self.now,
-                    progress: self.progress,
-                };
-                let found = authentication.run(session).await?;
+        let (mut authenticated, system) = match &self.asker {
+            Asker::Unknown(authentication) => {
+                let authenticated = authentication.run(session).await?;
                 let SystemRow {
                     id,
                     proxy_byos_mode,
                     ..
-                } = found.system;
-                authenticated = Some(found);
-                (id, proxy_byos_mode)
+                } = authenticated.system;
+                let system = KnownSystem {
+                    id,
+                    proxy_byos_mode,
+                };
+                (Some(authenticated), system)
             }
-            Caller::Known {
-                system_id,
-                proxy_byos_mode,
-            } => (*system_id, *proxy_byos_mode),
+            Asker::Known(system) => (None, *system),
         };
-        let checked = self.steps(session, system_id, proxy_byos_mode).await?;
+        let checked = self.steps(session, system).await?;
         if let (Some(authenticated), Some(_)) = (&mut authenticated, &checked.failed) {
             // No operation follows that could.
             if let Some(note) = authenticated.note.take() {
@@ -234,14 +199,10 @@ impl Check<'_> {
     async fn steps(
         &self,
         session: &mut Session,
-        system_id: u64,
-        proxy_byos_mode: Option<i32>,
+        system: KnownSystem,
     ) -> Result<Checked, Interruption> {
         let mut checked = Checked::default();
-        match self
-            .walk(session, system_id, proxy_byos_mode, &mut checked)
-            .await
-        {
+        match self.walk(session, system, &mut checked).await {
             Ok(()) => {}
             Err(Halt::Failed(step, failure)) => checked.failed = Some((step, failure)),
             Err(Halt::Interrupted(interruption)) => return Err(interruption),
@@ -252,13 +213,12 @@ impl Check<'_> {
     async fn walk(
         &self,
         session: &mut Session,
-        system_id: u64,
-        proxy_byos_mode: Option<i32>,
+        system: KnownSystem,
         checked: &mut Checked,
     ) -> Result<(), Halt> {
         let wish = step(Step::Product, self.wish.as_ref().map_err(Clone::clone))?;
         let found = session.find_product(&wish.product).await?;
-        let found = found.ok_or_else(|| Failure::rmt("No product found"));
+        let found = found.ok_or_else(|| Failure::refused("No product found"));
         let product = step(Step::Product, found)?;
         checked.passed.push(Step::Product);
         (checked.trees, checked.relatives) = session.surroundings(product.label.id).await?;
@@ -274,9 +234,9 @@ impl Check<'_> {
             return Ok(());
         }
         let regcodes = wish.regcodes.as_deref();
-        let regcodes = regcodes.filter(|_| proxy_byos_mode == NO_PUBLIC_CLOUD);
+        let regcodes = regcodes.filter(|_| system.proxy_byos_mode == NO_PUBLIC_CLOUD);
         checked.standing = session
-            .standing(system_id, &product, regcodes.unwrap_or_default())
+            .standing(system.id, &product, regcodes.unwrap_or_default())
             .await?;
         if matches!(self.action, Action::Activate | Action::Upgrade) {
             let subscription = match regcodes {
@@ -315,7 +275,7 @@ fn mirrored(product: &Product) -> Result<(), Failure> {
         .iter()
         .map(|id| id.map_or_else(String::new, |id| id.to_string()));
     let ids = ids.collect::<Vec<_>>().join(", ");
-    Err(Failure::rmt(format!(
+    Err(Failure::refused(format!(
         "Not all mandatory repositories are mirrored for product {name}. Missing Repositories (by \
          ids): {ids}. On the RMT server, the missing repositories can be enabled with: rmt-cli repos \
          enable {ids};  rmt-cli mirror"
@@ -325,7 +285,7 @@ fn mirrored(product: &Product) -> Result<(), Failure> {
 /// What RMT says of a product without a service.
 pub(crate) fn without_service(label: &Label) -> Failure {
     let name = label.friendly_name();
-    Failure::rmt(format!("No repositories found for product: {name}"))
+    Failure::refused(format!("No repositories found for product: {name}"))
 }
 
 impl Standing {
@@ -336,18 +296,18 @@ impl Standing {
         now: OffsetDateTime,
     ) -> Result<Option<SubscriptionRow>, Failure> {
         let Some(subscription) = &self.subscription else {
-            return Err(Failure::rmt(
+            return Err(Failure::refused(
                 "No subscription found with this registration code",
             ));
         };
         let today = whole_seconds(now).replace_time(Time::MIDNIGHT);
         if subscription.expires_at.is_some_and(|end| end < today) {
             let message = "The subscription with the provided Registration Code is expired";
-            return Err(Failure::rmt(message));
+            return Err(Failure::refused(message));
         }
         if product.free != Some(true) && !self.included {
             let name = product.label.friendly_name();
-            return Err(Failure::rmt(format!(
+            return Err(Failure::refused(format!(
                 "The subscription with the provided Registration Code does not include the \
                  requested product '{name}'"
             )));
@@ -355,11 +315,12 @@ impl Standing {
         Ok(Some(subscription.clone()))
     }
 
-    /// The subscription of what the product is or takes the place of: of the first such activation,
+    /// The subscription of what the product is or takes the place of: of the oldest such activation,
     /// even if that has none and another has.
     fn carried_subscription(&self) -> Option<SubscriptionRow> {
-        let first = self.activated.iter().find(|it| it.related)?;
-        first.subscription.clone()
+        let related = self.activated.iter().filter(|it| it.related);
+        let oldest = related.min_by_key(|it| it.activation_id)?;
+        oldest.subscription.clone()
     }
 
     fn has_one_of(&self, products: &[Label]) -> bool {
@@ -387,7 +348,7 @@ fn dependencies(
     };
     let name = product.friendly_name();
     if !standing.has_one_of(bases) {
-        return Err(Failure::rmt(format!(
+        return Err(Failure::refused(format!(
             "The product you are attempting to activate ({name}) requires one of these products to \
              be activated first: {}",
             names(bases)
@@ -398,7 +359,7 @@ fn dependencies(
         let base = standing.activated.iter().map(|it| &it.label).find(base);
         // RMT crashes on systems that have none.
         let base = base.map_or_else(|| "none".to_owned(), Label::friendly_name);
-        return Err(Failure::rmt(format!(
+        return Err(Failure::refused(format!(
             "The product you are attempting to activate ({name}) is not available on your system's \
              base product ({base}). {name} is available on {}.",
             names(roots)

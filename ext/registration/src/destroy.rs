@@ -30,7 +30,9 @@ impl Registration {
         if label.product_type == ProductType::Base {
             let name = name(label);
             let message = "is a base product and cannot be deactivated";
-            return Err(Failure::rmt(format!("The product \"{name}\" {message}")));
+            return Err(Failure::refused(format!(
+                "The product \"{name}\" {message}"
+            )));
         }
         // What has no service nobody has activated; what depends on it comes first, though.
         let body = match checked.service_id() {
@@ -66,7 +68,7 @@ struct Removal<'a> {
 impl Removal<'_> {
     fn not_activated(&self) -> Failure {
         let name = name(self.label);
-        Failure::rmt(format!("{name} is not yet activated on the system."))
+        Failure::refused(format!("{name} is not yet activated on the system."))
     }
 }
 
@@ -84,7 +86,7 @@ impl Work for Removal<'_> {
                     "Cannot deactivate the product \"{name}\". Other activated products depend \
                      upon it."
                 );
-                return Err(Failure::rmt(message).into());
+                return Err(Failure::refused(message).into());
             }
             let activated = session.activated(system_id).await?;
             let own = activated.iter().find(|it| it.label.id == self.label.id);

@@ -70,20 +70,20 @@ impl Failure {
         }
     }
 
-    /// No system has this login and password, or none has them any more (contract, "Errors").
-    pub(crate) fn invalid_credentials() -> Self {
-        Self::unwritten(Error::Rmt {
-            status: 401,
-            message: "Invalid system credentials".to_owned(),
-        })
+    /// RMT's own answer, before any write.
+    pub(crate) fn rmt(status: u16, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::unwritten(Error::Rmt { status, message })
     }
 
-    /// What RMT answers with 422 (contract, "Errors").
-    pub(crate) fn rmt(message: impl Into<String>) -> Self {
-        Self::unwritten(Error::Rmt {
-            status: 422,
-            message: message.into(),
-        })
+    /// No system has this login and password, or none has them any more (contract, "Errors").
+    pub(crate) fn invalid_credentials() -> Self {
+        Self::rmt(401, "Invalid system credentials")
+    }
+
+    /// RMT's own refusal, before any write (contract, "Errors").
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::rmt(422, message)
     }
 
     /// A failure after a write whose fate is unknown.

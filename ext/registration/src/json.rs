@@ -3,6 +3,7 @@
 use std::io;
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 /// `value.to_json` under Rails: compact, with `<`, `>`, `&`, U+2028 and U+2029 written as `\u003c` …
@@ -23,6 +24,54 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
         out.clear();
     }
     String::from_utf8(out).unwrap_or_default()
+}
+
+/// Spells the numbers in `value`, which keep the spelling they came in, as Ruby does when it has read
+/// them and writes them again: `1e3` as `1000.0`, `1.10` as `1.1`, what is too large for a float as
+/// null.
+///
+/// ```
+/// let mut value = serde_json::from_str(r#"[1e3, 1.10, -0, 1E400, 7]"#).unwrap();
+/// registration::json::respell(&mut value);
+/// assert_eq!(value.to_string(), "[1000.0,1.1,0,null,7]");
+/// ```
+pub fn respell(value: &mut Value) {
+    match value {
+        Value::Number(number) => *value = respelled(&number.to_string()),
+        Value::Array(elements) => elements.iter_mut().for_each(respell),
+        Value::Object(object) => object.values_mut().for_each(respell),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+fn respelled(text: &str) -> Value {
+    let whole = !text.contains(['.', 'e', 'E']);
+    let spelled = match text.parse::<f64>() {
+        _ if whole && text == "-0" => "0".to_owned(),
+        // Ruby's integers have no end.
+        _ if whole => return number(text),
+        Ok(float) if float.is_finite() => float_to_s(float),
+        _ => return Value::Null,
+    };
+    number(&spelled)
+}
+
+fn number(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Null)
+}
+
+/// Ruby's `Float#to_s`: the fewest digits that mean this number, without exponent between 0.0001 and
+/// 10 to the 15th.
+fn float_to_s(float: f64) -> String {
+    let scientific = format!("{float:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if float == 0.0 || (-4..15).contains(&exponent) {
+        return format!("{float:?}");
+    }
+    let point = if mantissa.contains('.') { "" } else { ".0" };
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}{point}e{sign}{:02}", exponent.abs())
 }
 
 struct RailsFormatter(CompactFormatter);
@@ -62,7 +111,7 @@ fn next_escape(text: &str) -> Option<(usize, &'static [u8], usize)> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -90,6 +139,41 @@ mod tests {
         }
     }
 
+    // What Ruby 3.1 made of them.
+    #[test]
+    fn floats_are_spelled_as_ruby_does() {
+        for (sent, spelled) in [
+            ("1e3", "1000.0"),
+            ("1.10", "1.1"),
+            ("-0", "0"),
+            ("-0.0", "-0.0"),
+            ("0e5", "0.0"),
+            ("1e14", "100000000000000.0"),
+            ("1e15", "1.0e+15"),
+            ("9007199254740993.0", "9.007199254740992e+15"),
+            ("0.0001", "0.0001"),
+            ("0.00001", "1.0e-05"),
+            ("5e-324", "5.0e-324"),
+            ("1.7976931348623157e308", "1.7976931348623157e+308"),
+            ("1E400", "null"),
+            ("-1e400", "null"),
+            ("1234567.125", "1234567.125"),
+            (
+                "123456789012345678901234567890",
+                "123456789012345678901234567890",
+            ),
+            ("-7", "-7"),
+        ] {
+            let mut value = json!([{"a": number(sent)}]);
+            respell(&mut value);
+            assert_eq!(
+                value.to_string(),
+                format!("[{{\"a\":{spelled}}}]"),
+                "{sent}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_comes_back_as_it_was(text in "\\PC*|[<>&\u{2027}-\u{202a}\u{0}-\u{1f}]*") {
@@ -97,6 +181,13 @@ mod tests {
             let unsafe_in_html = written.contains(['<', '>', '&', '\u{2028}', '\u{2029}']);
             prop_assert!(!unsafe_in_html);
             prop_assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+        }
+
+        #[test]
+        fn respelled_floats_are_the_same_floats(float in proptest::num::f64::NORMAL) {
+            let spelled = float_to_s(float);
+            prop_assert_eq!(spelled.parse::<f64>().unwrap(), float);
+            prop_assert_eq!(float_to_s(spelled.parse().unwrap()), spelled);
         }
     }
 }

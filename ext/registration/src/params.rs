@@ -1,6 +1,9 @@
 //! Rails' rules for request parameters, on parameters that Rails (or something that does as Rails
 //! does) has parsed.
 
+use std::collections::HashMap;
+
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Failure};
@@ -15,6 +18,46 @@ pub fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
         _ => Err(Failure::unwritten(Error::Declined(
             "parameters are no JSON object",
         ))),
+    }
+}
+
+/// Refuses a request in which one of `keys` is absent; what they stand for does not matter. Of a
+/// JSON object that is sent as the text `payload`, which is used for nothing else, its keys count
+/// (RMT: `require_params`).
+///
+/// # Errors
+/// [`Error::Rmt`] naming the keys that are absent; [`Error::BadInput`] for a payload that is no JSON
+/// object, where RMT crashes.
+pub fn require(params: &Map<String, Value>, keys: &[&str]) -> Result<(), Failure> {
+    let payload = match params.get("payload") {
+        Some(Value::String(text)) => payload(text)?,
+        _ => None,
+    };
+    let absent: Vec<&str> = keys
+        .iter()
+        .copied()
+        .filter(|key| match &payload {
+            Some(payload) => !payload.contains_key(*key),
+            None => !params.contains_key(*key),
+        })
+        .collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let absent = absent.join(", ");
+    let message = format!("Required parameters are missing or empty: {absent}");
+    Err(Failure::rmt(422, message))
+}
+
+/// The keys of a JSON object; null and false are as good as no payload.
+fn payload(text: &str) -> Result<Option<HashMap<String, IgnoredAny>>, Failure> {
+    match serde_json::from_str(text) {
+        Ok(payload) => Ok(payload),
+        Err(_) if text.trim() == "false" => Ok(None),
+        Err(_) => {
+            let message = "payload is no JSON object".to_owned();
+            Err(Failure::unwritten(Error::BadInput(message)))
+        }
     }
 }
 
@@ -145,6 +188,51 @@ mod tests {
         for value in [json!([]), json!({"a": 1})] {
             let failure = cast_text(Some(&value), Column::String).unwrap_err();
             assert!(matches!(failure.error, Error::Declined(_)));
+        }
+    }
+
+    #[test]
+    fn keys_have_to_be_there_and_nothing_else() {
+        let absent = |params: Value| {
+            let params = parse(params.to_string().as_bytes()).unwrap();
+            let failure = require(&params, &["identifier", "version"]).err()?;
+            Some(failure.error.to_string())
+        };
+        let missing = |keys| Some(format!("Required parameters are missing or empty: {keys}"));
+        for (params, complaint) in [
+            (json!({}), missing("identifier, version")),
+            (json!({"version": ""}), missing("identifier")),
+            (json!({"version": null, "identifier": []}), None),
+            (
+                json!({"payload": {"version": 1}}),
+                missing("identifier, version"),
+            ),
+            (
+                json!({"payload": r#"{"version":[[]]}"#, "version": 1}),
+                missing("identifier"),
+            ),
+            (
+                json!({"payload": r#" {"version":"\ud800","identifier":0} "#}),
+                None,
+            ),
+            (
+                json!({"payload": "null", "version": 1}),
+                missing("identifier"),
+            ),
+            (
+                json!({"payload": "false\n", "version": 1}),
+                missing("identifier"),
+            ),
+        ] {
+            assert_eq!(absent(params.clone()), complaint, "{params}");
+        }
+        for text in ["", "{", "[]", "1", "true", r#""x""#] {
+            let complaint = absent(json!({"payload": text, "identifier": 1, "version": 1}));
+            assert_eq!(
+                complaint.as_deref(),
+                Some("payload is no JSON object"),
+                "{text}"
+            );
         }
     }
 

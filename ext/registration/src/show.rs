@@ -19,7 +19,7 @@ impl Checked {
             let name = label.friendly_name();
             let message =
                 format!("The requested product '{name}' is not activated on this system.");
-            return Err(Failure::rmt(message));
+            return Err(Failure::refused(message));
         }
         rendering
             .product(&self.trees, label.id)

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::activate::Acted;
 use crate::actor::{Actor, Changed, Changing};
 use crate::catalog::{Label, Rendering, Trees};
-use crate::check::criteria;
+use crate::criteria;
 use crate::error::{Error, Failure};
 use crate::params::parse;
 use crate::store::{Activated, ActivationKey, Criteria, Interruption, Session};
@@ -71,7 +71,7 @@ fn described(products: Option<&Value>) -> Result<Vec<Criteria>, Failure> {
         return declined("too many products");
     }
     let described = products.iter().map(|product| match product {
-        Value::Object(product) => Ok(criteria(product)),
+        Value::Object(product) => Ok(criteria::described(product)),
         _ => {
             let what = "products must be an array of products".to_owned();
             Err(Failure::unwritten(Error::BadInput(what)))

@@ -28,7 +28,9 @@ impl Registration {
         let wanted = Wanted::of(checked, actor, subscription_id)?;
         let replaced = checked.standing.activated.iter().filter(|it| it.related);
         let replaced: Vec<_> = replaced.map(|it| &it.label).collect();
-        let obsoleted = replaced.first().map(|label| label.service_name());
+        // Of several, RMT finds the one with the lowest product first.
+        let obsoleted = replaced.iter().min_by_key(|label| label.id);
+        let obsoleted = obsoleted.map(|label| label.service_name());
         let body = wanted.body(checked, rendering, obsoleted.as_deref())?;
         let upgrade = Upgrade {
             replaced: replaced.iter().map(|label| label.id).collect(),

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use common::registration;
 use common::server::Server;
+use common::tree::large_tree;
 use registration::Registration;
 use registration::catalog::{BaseUrl, Rendering, missing};
 use registration::store::{Criteria, Interruption, Session, Wanted};
@@ -431,30 +432,12 @@ async fn survives_circles_and_what_is_not_there(server: &Server) {
 async fn takes_few_statements(server: &Server) {
     let database = server.database("few").await;
     let registration = registration(server, &database);
-    let mut statements = String::from("SET FOREIGN_KEY_CHECKS = 0");
+    let mut statements = large_tree();
     for id in 1..=22 {
         statements.push_str(&format!(
-            "; INSERT INTO products (id, name, identifier, arch, product_type, description) \
-             VALUES ({id}, 'P{id}', 'p{id}', 'x86_64', 'module', 'd'); \
-             INSERT INTO services VALUES ({id}, {id}, NOW(), NOW()); \
-             INSERT INTO activations (system_id, service_id, created_at, updated_at) \
-             VALUES (1, {id}, NOW(), NOW())"
+            "; SET FOREIGN_KEY_CHECKS = 0; INSERT INTO activations (system_id, service_id, created_at, \
+             updated_at) VALUES (1, {id}, NOW(), NOW())"
         ));
-        if id > 1 {
-            let parent = id / 2;
-            statements.push_str(&format!(
-                "; INSERT INTO products_extensions (product_id, extension_id, root_product_id) \
-                 VALUES ({parent}, {id}, 1)"
-            ));
-        }
-        for number in 1..=5 {
-            let repository = id * 10 + number;
-            statements.push_str(&format!(
-                "; INSERT INTO repositories (id, name, external_url, local_path) \
-                 VALUES ({repository}, 'R', 'http://x/{repository}', '/{repository}'); \
-                 INSERT INTO repositories_services (repository_id, service_id) VALUES ({repository}, {id})"
-            ));
-        }
     }
     execute(server, &database, statements).await;
 

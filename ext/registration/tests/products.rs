@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 
 use common::place::{Place, client, old_client, zypper};
 use common::server::Server;
+use common::tree::large_tree;
 use common::way::{Accident, accident_on};
 use common::{config, predictable, registration};
 use registration::catalog::{BaseUrl, Rendering};
@@ -158,40 +159,6 @@ fn with(params: Value, key: &str, value: Value) -> Value {
     let mut params = params;
     params[key] = value;
     params
-}
-
-/// A base product with 21 modules in a tree, 5 repositories each, and a code for all of it.
-fn large_tree() -> String {
-    let mut statements = String::from(
-        "SET FOREIGN_KEY_CHECKS = 0; DELETE FROM repositories_services; DELETE FROM repositories; \
-         DELETE FROM products_extensions; DELETE FROM product_predecessors; DELETE FROM services; \
-         DELETE FROM products; SET FOREIGN_KEY_CHECKS = 1",
-    );
-    for id in 1..=22 {
-        let kind = if id == 1 { "base" } else { "module" };
-        statements.push_str(&format!(
-            "; INSERT INTO products (id, name, identifier, version, arch, product_type, product_class) \
-             VALUES ({id}, 'P{id}', 'p{id}', '15.6', 'x86_64', '{kind}', '7261'); \
-             INSERT INTO services VALUES ({id}, {id}, NOW(), NOW())"
-        ));
-        if id > 1 {
-            let parent = id / 2;
-            statements.push_str(&format!(
-                "; INSERT INTO products_extensions (product_id, extension_id, root_product_id) \
-                 VALUES ({parent}, {id}, 1)"
-            ));
-        }
-        for number in 1..=5 {
-            let repository = id * 10 + number;
-            statements.push_str(&format!(
-                "; INSERT INTO repositories (id, scc_id, name, external_url, local_path, enabled, \
-                 mirroring_enabled, last_mirrored_at) VALUES ({repository}, {repository}, 'R', \
-                 'http://x/{repository}', '/{repository}', 1, 1, NOW()); \
-                 INSERT INTO repositories_services (repository_id, service_id) VALUES ({repository}, {id})"
-            ));
-        }
-    }
-    statements
 }
 
 async fn statements_are_few(server: &Server) {
@@ -484,7 +451,7 @@ async fn strange_parameters_are_no_crash(server: &Server) {
         (
             "payload",
             json!("nothing"),
-            &json!(format!("{missing}identifier, version, arch")),
+            &json!("payload is no JSON object"),
         ),
         (
             "payload",
@@ -569,10 +536,10 @@ async fn an_upgrade_replaces_all_versions(server: &Server) {
     assert_eq!(ids, [6, 7, 5]);
     assert_eq!(acted.created.len(), 1);
     assert_eq!(acted.created[0].service_id, 7);
-    // The subscription of the first one by its service, as the name is.
+    // The subscription of the oldest one, which has none; the name of the lowest product.
     let rows =
         "SELECT service_id, IFNULL(subscription_id, 0) FROM activations WHERE service_id <> 2";
-    assert_eq!(place.read(rows).await, "7 1");
+    assert_eq!(place.read(rows).await, "7 0");
     let body: Value = serde_json::from_str(&acted.body).unwrap();
     assert_eq!(
         body["obsoleted_service_name"],

@@ -780,6 +780,13 @@ async fn a_keepalive_replaces_profiles(server: &Server) {
         ),
         // Found, and yet not known.
         (json!({"PCI": {"identifier": "A"}}), "pci/a/x/kept", true, 2),
+        // What is found is of the same type, and complete: the other one is not known for that.
+        (
+            json!({"pci": {"identifier": "z"}, "PCI": complete("A", json!("x"))}),
+            "pci/a/x/kept",
+            true,
+            2,
+        ),
         (
             json!({"pci": known, "q": {"identifier": "z"}, "r": {}}),
             "pci/a/x/kept",
@@ -1136,6 +1143,7 @@ async fn lost_answers_change_nothing(server: &Server) {
             let copy = authenticate(&registration, &client("lost-token"))
                 .await
                 .unwrap();
+            assert_eq!(copy.found, Found::Copied { from: 1 }, "{text}");
             let params = json!({"hostname": "lost-host", "online_at": ["2026-01-01:lost-hours"]});
             let updated = update(&registration, &copy, &params).await.unwrap();
             assert!(happened.load(Ordering::SeqCst), "{text}");

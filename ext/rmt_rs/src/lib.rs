@@ -13,7 +13,10 @@ use std::sync::Arc;
 use magnus::value::ReprValue;
 use magnus::{Class, Error, Module, RArray, Ruby, function};
 use registration::catalog::Rendering;
-use registration::{Acted, Actor, Checked, Credentials, Note, SystemRow, Written};
+use registration::{
+    Acted, Action, Actor, Checked, Credentials, Error as CoreError, Failure, Note, SystemRow,
+    Written,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -115,19 +118,7 @@ fn activate(
     authorised: String,
     look: String,
 ) -> Result<RArray, Error> {
-    act(ruby, &authorised, &look, |it| {
-        let checked = Arc::clone(&checked.0);
-        runtime::run(ruby, |registration, progress| async move {
-            let Act {
-                actor,
-                subscription_id,
-                rendering,
-            } = it;
-            registration
-                .activate(&checked, &actor, subscription_id, &rendering, &progress)
-                .await
-        })
-    })
+    act_on(ruby, Action::Activate, checked, &authorised, &look)
 }
 
 /// `RmtRs::Native.upgrade(checked, authorised, look)`: as [`activate`].
@@ -137,19 +128,7 @@ fn upgrade(
     authorised: String,
     look: String,
 ) -> Result<RArray, Error> {
-    act(ruby, &authorised, &look, |it| {
-        let checked = Arc::clone(&checked.0);
-        runtime::run(ruby, |registration, progress| async move {
-            let Act {
-                actor,
-                subscription_id,
-                rendering,
-            } = it;
-            registration
-                .upgrade(&checked, &actor, subscription_id, &rendering, &progress)
-                .await
-        })
-    })
+    act_on(ruby, Action::Upgrade, checked, &authorised, &look)
 }
 
 /// `RmtRs::Native.destroy(checked, authorised, look)`: as [`activate`].
@@ -159,12 +138,44 @@ fn destroy(
     authorised: String,
     look: String,
 ) -> Result<RArray, Error> {
-    act(ruby, &authorised, &look, |it| {
-        let checked = Arc::clone(&checked.0);
-        runtime::run(ruby, |registration, progress| async move {
-            registration
-                .destroy(&checked, &it.actor, &it.rendering, &progress)
-                .await
+    act_on(ruby, Action::Destroy, checked, &authorised, &look)
+}
+
+fn act_on(
+    ruby: &Ruby,
+    action: Action,
+    checked: &CheckedObject,
+    authorised: &str,
+    look: &str,
+) -> Result<RArray, Error> {
+    let checked = Arc::clone(&checked.0);
+    act(ruby, authorised, look, |it| {
+        runtime::run(ruby, move |registration, progress| async move {
+            let Act {
+                actor,
+                subscription_id,
+                rendering: look,
+            } = it;
+            match action {
+                Action::Activate => {
+                    registration
+                        .activate(&checked, &actor, subscription_id, &look, &progress)
+                        .await
+                }
+                Action::Upgrade => {
+                    registration
+                        .upgrade(&checked, &actor, subscription_id, &look, &progress)
+                        .await
+                }
+                Action::Destroy => {
+                    registration
+                        .destroy(&checked, &actor, &look, &progress)
+                        .await
+                }
+                Action::Show => Err(Failure::unwritten(CoreError::Declined(
+                    "show changes nothing",
+                ))),
+            }
         })
     })
 }
@@ -239,6 +250,60 @@ fn service(ruby: &Ruby, service_id: u64, look: String) -> Result<Option<String>,
             registration.service(service_id, &rendering).await
         })
     })
+}
+
+/// `RmtRs::Native.legacy_service(system_id, look)`: the answer's body.
+fn legacy_service(ruby: &Ruby, system_id: u64, look: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let rendering = rendering(ruby, &look)?;
+        runtime::run(ruby, |registration, _| async move {
+            registration.legacy_service(system_id, &rendering).await
+        })
+    })
+}
+
+/// `RmtRs::Native.installer(parameters, look)`: the answer's body.
+fn installer(ruby: &Ruby, parameters: String, look: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let rendering = rendering(ruby, &look)?;
+        runtime::run(ruby, |registration, _| async move {
+            let parameters = parameters.as_bytes();
+            registration.installer(parameters, &rendering).await
+        })
+    })
+}
+
+/// `RmtRs::Native.subscription(regcode)`: its columns as JSON.
+fn subscription(ruby: &Ruby, regcode: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        let subscription = runtime::run(ruby, |registration, _| async move {
+            registration.subscription(&regcode).await
+        })?;
+        written(ruby, &subscription)
+    })
+}
+
+/// `RmtRs::Native.subscription_products(subscription_id, parameters, look)`: the answer's body.
+fn subscription_products(
+    ruby: &Ruby,
+    subscription_id: u64,
+    parameters: String,
+    look: String,
+) -> Result<String, Error> {
+    guarded(ruby, || {
+        let rendering = rendering(ruby, &look)?;
+        runtime::run(ruby, |registration, _| async move {
+            let parameters = parameters.as_bytes();
+            registration
+                .subscription_products(subscription_id, parameters, &rendering)
+                .await
+        })
+    })
+}
+
+/// `RmtRs::Native.health`: the answer's body. Needs neither the runtime nor the database.
+fn health() -> &'static str {
+    registration::health()
 }
 
 fn rendering(ruby: &Ruby, look: &str) -> Result<Rendering, Error> {
@@ -337,6 +402,11 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     let checked = native.define_class("Checked", ruby.class_object())?;
     // Only a check makes one.
     checked.undef_default_alloc_func();
+    native.define_module_function("legacy_service", function!(legacy_service, 2))?;
+    native.define_module_function("installer", function!(installer, 2))?;
+    native.define_module_function("subscription", function!(subscription, 1))?;
+    native.define_module_function("subscription_products", function!(subscription_products, 3))?;
+    native.define_module_function("health", function!(health, 0))?;
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.define_module_function("reach", function!(reach, 0))?;
     native.define_module_function("shut_down", function!(shut_down, 0))?;

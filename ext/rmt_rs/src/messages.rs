@@ -3,7 +3,8 @@
 use registration::catalog::{BaseUrl, Product, Rendering};
 use registration::{
     Acted, Action, ActivationKey, Actor, Authenticated, Checked, Credentials, Error, Failure,
-    Found, Level, LogLine, Note, Step, SubscriptionRow, SystemRow, TokenHeader, Updated,
+    Found, KnownSystem, Level, LogLine, Note, Step, SubscriptionRow, SystemRow, TokenHeader,
+    Updated,
 };
 use serde::{Deserialize, Serialize};
 
@@ -76,12 +77,12 @@ pub struct Question {
     action: String,
     /// Absent when others have authenticated the system.
     caller: Option<Caller>,
-    system: Option<KnownSystem>,
+    system: Option<SystemColumns>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KnownSystem {
+struct SystemColumns {
     id: u64,
     proxy_byos_mode: Option<i32>,
 }
@@ -98,10 +99,10 @@ impl Question {
         };
         let caller = match (self.caller, self.system) {
             (Some(caller), None) => registration::Caller::Unknown(caller.into()),
-            (None, Some(system)) => registration::Caller::Known {
-                system_id: system.id,
+            (None, Some(system)) => registration::Caller::Known(KnownSystem {
+                id: system.id,
                 proxy_byos_mode: system.proxy_byos_mode,
-            },
+            }),
             _ => return None,
         };
         Some((caller, action))

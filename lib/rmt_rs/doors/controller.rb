@@ -4,8 +4,11 @@ require_relative 'controller/shared'
 require_relative 'controller/activations'
 require_relative 'controller/announce'
 require_relative 'controller/authentication'
+require_relative 'controller/health'
+require_relative 'controller/installer'
 require_relative 'controller/products'
 require_relative 'controller/services'
+require_relative 'controller/subscription_products'
 require_relative 'controller/systems'
 require_relative 'controller/tokens'
 
@@ -23,7 +26,10 @@ module RmtRs
         'Api::Connect::V3::Systems::ProductsController' => [Products],
         'Api::Connect::V4::Systems::ProductsController' => [ProductsOfVersion4],
         'Api::Connect::V3::Systems::ActivationsController' => [Activations],
-        'ServicesController' => [Services]
+        'ServicesController' => [Services],
+        'Api::Connect::V4::Repositories::InstallerController' => [Installer],
+        'Api::Connect::V4::Subscriptions::ProductsController' => [SubscriptionProducts],
+        'Api::HealthController' => [Health]
       }.freeze
 
       # Puts the doors before RMT's actions; run again whenever Rails reloads them. Where they are

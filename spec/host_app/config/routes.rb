@@ -17,7 +17,7 @@ Rails.application.routes.draw do
       put 'systems/products', to: 'systems/products#upgrade'
     end
 
-    scope module: :v4 do
+    scope module: :v4, constraints: ->(request) { !asks_for_v3.call(request) } do
       post 'subscriptions/systems', to: 'subscriptions/systems#announce_system'
       put 'systems', to: 'systems/systems#update'
       delete 'systems', to: 'systems/systems#deregister'
@@ -27,10 +27,13 @@ Rails.application.routes.draw do
       put 'systems/products', to: 'systems/products#upgrade'
       delete 'systems/products', to: 'systems/products#destroy'
       post 'systems/products/synchronize', to: 'systems/products#synchronize'
+      get 'subscriptions/products', to: 'subscriptions/products#index'
+      get 'repositories/installer', to: 'repositories/installer#index'
     end
   end
 
   get '/services/:id', to: 'services#show'
   get '/services/:id/repo/repoindex.xml', to: 'services#show'
+  get '/repo/repoindex.xml', to: 'services#legacy_service'
   get '/api/health/status', to: 'api/health#status', defaults: { format: 'json' }
 end

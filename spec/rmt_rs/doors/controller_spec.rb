@@ -50,14 +50,18 @@ RSpec.describe 'The controller door' do
     end
   end
 
+  # What Rust can carry out.
+  def operations
+    RmtRs::Operations::ALL.keys
+  end
+
   unavailable = 'The database is not available at the moment. Please try again later.'
 
   describe 'switched on' do
     host 'door_on', env: { 'PRELOAD_APP' => '1' }
 
     it 'says so at boot, in one line' do
-      operations = RmtRs::Survey::OPERATIONS.keys.join(', ')
-      expect(log.scan(/rmt_rs .*/)).to eq(["rmt_rs #{RmtRs::VERSION}: controller door, in Rust: #{operations}"])
+      expect(log.scan(/rmt_rs .*/)).to eq(["rmt_rs #{RmtRs::VERSION}: controller door, in Rust: #{operations.join(', ')}"])
     end
 
     it 'answers in Rust' do
@@ -145,7 +149,7 @@ RSpec.describe 'The controller door' do
       expect(system).to include('hostname' => 'cloud', 'instance_data' => '<document/>', 'proxy_byos_mode' => 0)
       expect(log).to include("shared #{system['login']} #{system['id']} nil not_applicable true\n")
         .or include("shared #{system['login']} #{system['id']} nil 0 true\n")
-      expect(log).to match(/in Rust: announce, authenticate, update, activations, service, deregister$/)
+      expect(log).to match(/in Rust: #{operations.join(', ')}$/)
     end
   end
 
@@ -155,7 +159,8 @@ RSpec.describe 'The controller door' do
     it 'leaves announce to it, and says why at boot' do
       expect(JSON.parse(announce({ hostname: 'a' }).body)).to eq('id' => 0, 'login' => 'replaced')
       reason = %r{\(announce_system is replaced in .*/replaces_announce.rb:\d+\)}
-      expect(log).to match(/in Rust: authenticate, update, activations, service, deregister; left to Ruby: announce #{reason}$/)
+      others = (operations - %i[announce]).join(', ')
+      expect(log).to match(/in Rust: #{others}; left to Ruby: announce #{reason}$/)
     end
   end
 
@@ -166,7 +171,8 @@ RSpec.describe 'The controller door' do
       expect(announce({ hostname: 'a' }).code).to eq('201')
       expect(rows('SELECT pubcloud_reg_code AS code FROM systems').first['code']).to eq('set by a callback')
       reason = %r{\(System has a callback in .*/adds_callback.rb:\d+\)}
-      expect(log).to match(/in Rust: activations, service; left to Ruby: announce #{reason}, authenticate #{reason}, /)
+      others = operations - %i[announce authenticate update activate upgrade destroy synchronize deregister]
+      expect(log).to match(/in Rust: #{others.join(', ')}; left to Ruby: announce #{reason}, authenticate #{reason}, /)
     end
   end
 
@@ -188,7 +194,7 @@ RSpec.describe 'The controller door' do
 
     it 'needs nothing but the link' do
       expect(announce({ hostname: 'plugged' }).code).to eq('201')
-      expect(log).to match(/in Rust: announce, authenticate, update, activations, service, deregister$/)
+      expect(log).to match(/in Rust: #{operations.join(', ')}$/)
     end
   end
 

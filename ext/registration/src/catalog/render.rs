@@ -115,12 +115,28 @@ impl Rendering {
         let credentials = self
             .credentials_in_repoindex
             .then(|| product.service_name());
-        let mut xml = format!("<repoindex ttl=\"{SERVICE_TTL}\">");
-        for repository in repositories.iter().filter(|it| !it.installer_updates) {
+        let shown = repositories.iter().filter(|it| !it.installer_updates);
+        let start = format!("<repoindex ttl=\"{SERVICE_TTL}\">");
+        self.index(start, shown, credentials.as_deref())
+    }
+
+    /// What clients of SMT read, of all their services at once: XML with `repositories`.
+    pub fn legacy_repoindex(&self, repositories: &[Repository]) -> String {
+        let credentials = self.base_url.smt_service_name();
+        self.index("<repoindex>".to_owned(), repositories, Some(&credentials))
+    }
+
+    fn index<'a>(
+        &self,
+        mut xml: String,
+        repositories: impl IntoIterator<Item = &'a Repository>,
+        credentials: Option<&str>,
+    ) -> String {
+        for repository in repositories {
             let url = if self.redirected(repository) {
                 repository.external_url.clone()
             } else {
-                self.repository_url(repository, credentials.as_deref())
+                self.repository_url(repository, credentials)
             };
             xml.push_str("<repo url=\"");
             push_attribute(&mut xml, &url);

@@ -61,6 +61,15 @@ impl BaseUrl {
         }
     }
 
+    /// What clients of SMT call their only service here: `SMT-http_rmt_example_com:8443` (RMT:
+    /// `Misc.make_smt_service_name`).
+    pub(super) fn smt_service_name(&self) -> String {
+        let shown = self.to_string();
+        let host = shown.split_once("://").map_or("", |(_, host)| host);
+        let name = format!("SMT-http_{}", host.replace('.', "_"));
+        name.strip_suffix('_').unwrap_or(&name).to_owned()
+    }
+
     /// `<base>/repo` and `local_path` (RMT: `Misc.make_repo_url`).
     pub(super) fn repository_url(&self, local_path: &str) -> String {
         let (path, rest) = repository_path(local_path);
@@ -302,6 +311,26 @@ mod tests {
         }
         let synchronize = base("https://h:8443").for_synchronize();
         assert_eq!(synchronize.to_string(), "http://h");
+    }
+
+    // What Ruby 3.1 answered.
+    #[test]
+    fn the_service_of_smt_is_named_by_the_host() {
+        for (given, name) in [
+            ("http://rmt.example.com", "SMT-http_rmt_example_com"),
+            (
+                "https://rmt.example.com:8443",
+                "SMT-http_rmt_example_com:8443",
+            ),
+            ("https://h:443", "SMT-http_h"),
+            ("https://h:80", "SMT-http_h:80"),
+            ("http://h:443", "SMT-http_h:443"),
+            ("http://a_b_", "SMT-http_a_b"),
+            ("http://a.", "SMT-http_a"),
+            ("http://[::1]:4224", "SMT-http_[::1]:4224"),
+        ] {
+            assert_eq!(base(given).smt_service_name(), name);
+        }
     }
 
     // What Ruby 3.1 answered, or where it raised an error (marked), what stands to reason.

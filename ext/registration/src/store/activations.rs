@@ -63,7 +63,7 @@ impl Session {
         }
     }
 
-    /// Lets the subscription pay for an activation; false when it does already.
+    /// Lets the subscription pay for an activation, if it does not already.
     ///
     /// # Errors
     /// As [`Session::insert_activation`].
@@ -73,7 +73,7 @@ impl Session {
         service_id: u64,
         subscription_id: u64,
         now: PrimitiveDateTime,
-    ) -> Result<bool, Interruption> {
+    ) -> Result<(), Interruption> {
         let result = sqlx::query(
             "UPDATE activations SET subscription_id = ?, updated_at = ? \
              WHERE system_id = ? AND service_id = ? AND NOT (subscription_id <=> ?)",
@@ -86,7 +86,7 @@ impl Session {
         .execute(self.connection())
         .await;
         match result {
-            Ok(result) => Ok(result.rows_affected() > 0),
+            Ok(_) => Ok(()),
             Err(error) if number(&error) == Some(1452) => {
                 Err(Failure::unwritten(Error::Gone).into())
             }

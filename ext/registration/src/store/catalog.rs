@@ -79,7 +79,7 @@ pub struct Criteria {
 
 impl Criteria {
     /// Of all texts together, in bytes.
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         let columns = [
             &self.identifier,
             &self.version,
@@ -359,6 +359,32 @@ impl Session {
             product.repositories.sort_by_key(|it| it.id);
         }
         Ok((Trees::new(products, &edges), Relatives::of(relatives)))
+    }
+
+    /// The mirrored repositories of all services that a system has activated, by service and
+    /// repository: RMT's join runs through the unique keys on both. One that is in several
+    /// services comes as often.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn mirrored_repositories(
+        &mut self,
+        system_id: u64,
+    ) -> Result<Vec<Repository>, Interruption> {
+        let mut query = QueryBuilder::<MySql>::new("SELECT ");
+        query.push(REPOSITORY).push(
+            " FROM activations a JOIN repositories_services l ON l.service_id = a.service_id \
+             JOIN repositories r ON r.id = l.repository_id \
+             WHERE r.mirroring_enabled AND a.system_id = ",
+        );
+        query.push_bind(system_id);
+        query.push(" ORDER BY a.service_id, r.id");
+        let limit = self.statement_timeout();
+        Self::bounded(limit, async {
+            let rows = query.build().fetch_all(self.connection()).await?;
+            Ok(rows.iter().map(repository).collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     /// The activations of a system, by their ids, with the trees of their products: two

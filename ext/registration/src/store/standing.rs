@@ -1,55 +1,17 @@
 //! Statements on what a system has activated, and what it may.
 
-use serde::Serialize;
-use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, QueryBuilder, Row};
-use time::PrimitiveDateTime;
 
 use super::catalog::{LABEL, label};
 use super::session::{Interruption, Session};
-use super::system_row::column_time;
+use super::subscriptions::SubscriptionRow;
 use crate::catalog::{Label, Product};
-
-/// All columns of a subscription. Times are UTC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SubscriptionRow {
-    /// Primary key.
-    pub id: u64,
-    /// What clients register with.
-    pub regcode: String,
-    /// For people.
-    pub name: String,
-    /// `full`, `test` …
-    pub kind: String,
-    /// `ACTIVE`, `EXPIRED` or `NOTACTIVATED`.
-    pub status: String,
-    /// When it began.
-    #[serde(with = "column_time::option")]
-    pub starts_at: Option<PrimitiveDateTime>,
-    /// When it ends; NULL is never.
-    #[serde(with = "column_time::option")]
-    pub expires_at: Option<PrimitiveDateTime>,
-    /// How many systems may have it; RMT does not count.
-    pub system_limit: i64,
-    /// As SUSE counted.
-    pub systems_count: i64,
-    /// As SUSE counted.
-    pub virtual_count: Option<i64>,
-    /// When the row was made.
-    #[serde(with = "column_time")]
-    pub created_at: PrimitiveDateTime,
-    /// When the row last changed.
-    #[serde(with = "column_time")]
-    pub updated_at: PrimitiveDateTime,
-}
-
-const SUBSCRIPTION: &str = "s.id AS subscription_id, s.regcode, s.name AS subscription_name, \
-    s.kind, s.status, s.starts_at, s.expires_at, s.system_limit, s.systems_count, \
-    s.virtual_count, s.created_at, s.updated_at";
 
 /// A product that a system has activated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivatedProduct {
+    /// `activations.id`.
+    pub activation_id: u64,
     /// The product.
     pub label: Label,
     /// Whether it is the product in question, one of its predecessors or one of its successors.
@@ -84,7 +46,9 @@ impl Session {
         let length = regcodes.iter().map(String::len).sum();
         self.check_length(length)?;
         let id = product.label.id;
-        let mut query = QueryBuilder::<MySql>::new("SELECT 'activation' AS what, a.service_id, ");
+        let mut query = QueryBuilder::<MySql>::new(
+            "SELECT 'activation' AS what, a.id AS activation_id, a.service_id, ",
+        );
         query.push(LABEL).push(", (p.id = ").push_bind(id);
         query
             .push(
@@ -98,7 +62,7 @@ impl Session {
                  WHERE l.product_id = p.id AND l.predecessor_id = ",
             )
             .push_bind(id);
-        query.push(")) AS holds, ").push(SUBSCRIPTION);
+        query.push(")) AS holds, ").push(SubscriptionRow::COLUMNS);
         query
             .push(
                 " FROM activations a JOIN services v ON v.id = a.service_id \
@@ -107,7 +71,7 @@ impl Session {
             )
             .push_bind(system_id);
         if !regcodes.is_empty() {
-            query.push(" UNION ALL (SELECT 'subscription', 0, ");
+            query.push(" UNION ALL (SELECT 'subscription', 0, 0, ");
             query.push("NULL, ".repeat(LABEL.split(", ").count()));
             query
                 .push(
@@ -115,7 +79,7 @@ impl Session {
                      WHERE c.subscription_id = s.id AND c.product_class = ",
                 )
                 .push_bind(&product.product_class);
-            query.push("), ").push(SUBSCRIPTION);
+            query.push("), ").push(SubscriptionRow::COLUMNS);
             query.push(" FROM subscriptions s WHERE s.regcode IN (");
             let mut list = query.separated(", ");
             for regcode in regcodes {
@@ -130,15 +94,16 @@ impl Session {
             for row in query.build().fetch_all(self.connection()).await? {
                 let holds: bool = row.try_get_unchecked("holds")?;
                 if row.try_get_unchecked::<String, _>("what")? == "subscription" {
-                    standing.subscription = subscription(&row)?;
+                    standing.subscription = SubscriptionRow::from_row(&row)?;
                     standing.included = holds;
                     continue;
                 }
                 let service_id: u64 = row.try_get_unchecked("service_id")?;
                 let product = ActivatedProduct {
+                    activation_id: row.try_get_unchecked("activation_id")?,
                     label: label(&row)?,
                     related: holds,
-                    subscription: subscription(&row)?,
+                    subscription: SubscriptionRow::from_row(&row)?,
                 };
                 activated.push((service_id, product));
             }
@@ -148,24 +113,4 @@ impl Session {
         })
         .await
     }
-}
-
-fn subscription(row: &MySqlRow) -> Result<Option<SubscriptionRow>, sqlx::Error> {
-    let Some(id) = row.try_get_unchecked("subscription_id")? else {
-        return Ok(None);
-    };
-    Ok(Some(SubscriptionRow {
-        id,
-        regcode: row.try_get_unchecked("regcode")?,
-        name: row.try_get_unchecked("subscription_name")?,
-        kind: row.try_get_unchecked("kind")?,
-        status: row.try_get_unchecked("status")?,
-        starts_at: row.try_get_unchecked("starts_at")?,
-        expires_at: row.try_get_unchecked("expires_at")?,
-        system_limit: row.try_get_unchecked("system_limit")?,
-        systems_count: row.try_get_unchecked("systems_count")?,
-        virtual_count: row.try_get_unchecked("virtual_count")?,
-        created_at: row.try_get_unchecked("created_at")?,
-        updated_at: row.try_get_unchecked("updated_at")?,
-    }))
 }

@@ -145,7 +145,9 @@ impl Session {
                 Err(_) => wanted.linked.push((row.try_get_unchecked("link")?, id)),
                 Ok(at) if at < known.len() => {
                     known[at] = Some(id);
-                    types.push(row.try_get_unchecked::<String, _>("profile_type")?);
+                    if at >= sent.complete.len() {
+                        types.push(row.try_get_unchecked::<String, _>("profile_type")?);
+                    }
                 }
                 Ok(_) => {}
             }

@@ -3,6 +3,7 @@
 
 pub mod place;
 pub mod server;
+pub mod tree;
 pub mod way;
 
 use std::sync::Arc;

@@ -10,7 +10,7 @@ module RmtRs
         # @return [void]
         def index
           in_rust(:activations, ruby: -> { super() }, rust: -> { list_activations }) do |body|
-            render body: body, content_type: 'application/json'
+            respond_with_json(body)
           end
         end
 

@@ -25,7 +25,7 @@ module RmtRs
         # @return [void]
         def show
           in_rust(:show, ruby: -> { super() }, rust: -> { RmtRs.show(checked, look_of_answer) }) do |body|
-            render body: body, content_type: 'application/json'
+            respond_with_json(body)
           end
         end
 
@@ -72,6 +72,9 @@ module RmtRs
           return super unless checks?
 
           find_out(caller: caller)['recognised']
+        rescue Declined, ActionController::BadRequest, ActionDispatch::Http::Parameters::ParseError
+          # RMT looks at the parameters once it has authenticated.
+          super
         end
 
         def checks?
@@ -163,9 +166,7 @@ module RmtRs
         private
 
         def products_left
-          # Rails knows what to answer to that.
-          raise Declined, 'no products' if params[:products].blank?
-
+          params.require(:products)
           parameters_among(%i[products])
         end
       end

@@ -3,7 +3,7 @@
 module RmtRs
   module Doors
     module Controller
-      # `GET /services/:id`, before RMT's own action.
+      # `GET /services/:id` and `GET /repo/repoindex.xml`, before RMT's own actions.
       module Services
         # Lists the service's repositories, in Rust when Rust may, else as RMT does; what is no service
         # is for RMT to say.
@@ -16,10 +16,19 @@ module RmtRs
           in_rust(:service, ruby: -> { super() }, rust: service) { |body| body ? render(xml: body) : super() }
         end
 
+        # Lists the repositories of all that the system has activated, in Rust when Rust may, else as
+        # RMT does.
+        #
+        # @return [void]
+        def legacy_service
+          legacy = -> { RmtRs.legacy_service(@system.id, look_of_answer) }
+          in_rust(:legacy_service, ruby: -> { super() }, rust: legacy) { |body| render xml: body }
+        end
+
         private
 
         def door_operation
-          :service if action_name == 'show'
+          { 'show' => :service, 'legacy_service' => :legacy_service }[action_name]
         end
       end
     end

@@ -5,8 +5,8 @@ module RmtRs
     module Controller
       # What the doors of all controllers share.
       module Shared
-        # Error numbers of the database for values that do not fit their column …
-        BAD_VALUES = [1153, 1264, 1267, 1292, 1300, 1366, 1406, 3140, 3141, 3988, 4025].freeze
+        # Error numbers of the database for values that do not fit their column, or each other …
+        BAD_VALUES = [1062, 1153, 1264, 1267, 1292, 1300, 1366, 1406, 3140, 3141, 3988, 4025].freeze
         # … and for a database that cannot serve anybody: too many connections, full, read-only, ending,
         # gone.
         UNAVAILABLE = [1021, 1040, 1047, 1053, 1114, 1203, 1205, 1226, 1290, 1792, 1836,
@@ -51,6 +51,11 @@ module RmtRs
           nil
         end
 
+        # Whether Rails finds a model by the controller's name.
+        def wraps_by_columns?
+          true
+        end
+
         # Carries an operation out in Rust when Rust may, else as RMT does.
         #
         # @param operation [Symbol]
@@ -74,7 +79,7 @@ module RmtRs
           return super unless RmtRs.takes?(door_operation)
 
           # Rails wraps parameters by a model's columns, and would wait for the database to name them.
-          RmtRs.system_defaults
+          RmtRs.system_defaults if wraps_by_columns?
           super
         rescue Unavailable, ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
           raise unless RmtRs.takes?(door_operation)
@@ -134,6 +139,26 @@ module RmtRs
           params.slice(*names).to_unsafe_h
         end
 
+        # Those of the parameters that `permit` lets through, and what else stands under a name as an
+        # empty array: that it is there is all that matters of it.
+        def scalars_among(names)
+          params.slice(*names).to_unsafe_h.transform_values do |value|
+            case value
+            when String, true, false, nil then value
+            when Numeric then value.to_s
+            else []
+            end
+          end
+        end
+
+        # Answers as `respond_with` does where only JSON can be had; what fails was answered before.
+        def respond_with_json(body)
+          raise ActionController::UnknownFormat unless request.format == :json
+          return head(:no_content) if request.head?
+
+          render body: body, content_type: 'application/json'
+        end
+
         # Where another format is asked for RMT stores first and then finds that it cannot answer.
         def answers_json
           raise Declined, 'an answer other than JSON' unless request.format == :json
@@ -141,9 +166,18 @@ module RmtRs
 
         # What an answer about the catalog depends on besides the catalog.
         def look_of_answer
-          { base_url: request.base_url, free_as_stored: defined?(::SccProxy::Engine) ? true : false,
+          { base_url: base_url_of_answer, free_as_stored: defined?(::SccProxy::Engine) ? true : false,
             plugin_urls: RmtRs.plugin_urls?, credentials_in_repoindex: defined?(::StrictAuthentication::Engine) ? true : false,
             redirect_hosts: '::RMT::Config'.safe_constantize.try(:redirect_repo_hosts) || [] }
+        end
+
+        # What the client believes to be talking to. RMT crashes on what cannot be a part of a URL.
+        def base_url_of_answer
+          return request.base_url if URI(request.base_url).host.present?
+
+          raise URI::InvalidURIError
+        rescue URI::InvalidURIError
+          raise RmtError.new('The Host header names no host', false, 400)
         end
 
         # The record for Ruby's code around Rust's, without asking the database.
@@ -205,7 +239,8 @@ module RmtRs
         # Answers what is the client's fault.
         def refuse(operation, message, status)
           RmtRs.count(operation, :refused)
-          logger.info("rmt_rs: #{operation} refused: #{message}")
+          # Some messages quote the client.
+          logger.info("rmt_rs: #{operation} refused: #{message.truncate(200).gsub(/[[:cntrl:]]/, '?')}")
           render_rmt_error(message, status)
         end
 
@@ -241,6 +276,8 @@ module RmtRs
         end
 
         def render_unavailable(operation)
+          # To try that now would only be to wait longer.
+          @note = nil
           RmtRs.count(operation, :unavailable)
           render_rmt_error('The database is not available at the moment. Please try again later.', 503)
         end

@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
-# What RMT's public-cloud engines add to an announce without replacing it: an action callback that
-# changes the record (as instance_verification) and a commit callback (as registration_sharing).
+# What RMT's public-cloud engines add to the registration path without replacing it: action callbacks
+# that change records, refuse a request (as instance_verification) and look at what was done (as
+# data_export), and commit callbacks (as registration_sharing).
 module Neighbour
   # Hooks in the way those engines do.
   class Engine < ::Rails::Engine
@@ -15,6 +16,35 @@ module Neighbour
           @system.instance_data = params[:instance_data]
           @system.save!
         end
+      end
+
+      Api::Connect::V3::Systems::ProductsController.class_eval do
+        before_action :verify_instance, only: %i[activate upgrade]
+        after_action :export, only: %i[activate]
+
+        def verify_instance
+          logger.info("verifies #{@product.name} #{@product.changed?} #{@subscription&.regcode} #{@system.login}")
+          return unless params[:email] == 'nobody'
+
+          render json: { type: 'error', error: 'Instance verification failed' }, status: :unprocessable_entity
+        end
+
+        def export
+          logger.info("exports #{@product.name} of #{@system.login} with token #{@system.system_token}")
+        end
+      end
+
+      ::Activation.class_eval do
+        after_commit :share_registration, on: %i[create destroy]
+
+        def share_registration
+          Rails.logger.info("shared activation of #{service_id} by #{system.login}")
+        end
+      end
+
+      # Finds what the step before the action has left.
+      Api::Connect::V4::Subscriptions::ProductsController.after_action do
+        logger.info("listed for #{@subscription.name}, #{@subscription.system_limit}, #{@subscription.starts_at.year}")
       end
 
       ::System.class_eval do

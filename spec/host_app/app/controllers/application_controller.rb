@@ -15,7 +15,7 @@ class ApplicationController < ActionController::API
       @system = @systems.find { |system| !token_sent? || system.system_token == request.headers['System-Token'].presence }
       @system&.update!(last_seen_at: Time.zone.now)
       headers['System-Token'] = @system.system_token if @system && token_sent?
-      @system || refuse_credentials
+      @system || render_error('Invalid system credentials', :unauthorized)
     end
   end
 
@@ -30,8 +30,7 @@ class ApplicationController < ActionController::API
   end
 
   # The answer is given here, so nobody is asked for credentials again.
-  def refuse_credentials
-    message = 'Invalid system credentials'
-    render json: { type: 'error', error: message, localized_error: message }, status: :unauthorized
+  def render_error(message, status)
+    render json: { type: 'error', error: message, localized_error: message }, status: status
   end
 end

@@ -4,6 +4,7 @@
 class ServicesController < ApplicationController
   include ActionController::MimeResponds
 
+  before_action :authenticate_system, only: %i[legacy_service]
   before_action only: %i[show] do
     authenticate_system(skip_on_duplicated: true) if request.user_agent.to_s.downcase.start_with?('zypp')
   end
@@ -14,5 +15,11 @@ class ServicesController < ApplicationController
     return render(xml: { error: 'Requested service not found' }, status: :not_found) unless service
 
     render xml: service.repositories.order(:id).where(installer_updates: false).to_a.to_xml(only: %i[id name], root: 'repoindex')
+  end
+
+  # GET /repo/repoindex.xml
+  def legacy_service
+    services = Service.where(id: @system.activations.select(:service_id)).order(:id)
+    render xml: services.flat_map { |service| service.repositories.as_json(only: %i[id name]) }.to_xml(root: 'repoindex')
   end
 end

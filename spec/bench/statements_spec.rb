@@ -1,0 +1,97 @@
+# frozen_string_literal: true
+
+require 'base64'
+require 'json'
+require 'net/http'
+require_relative '../support/large_tree'
+
+# What a registration asks of the database, as the server's own log has it: through Puma and Rails,
+# queries of theirs included.
+RSpec.describe 'The statements of a registration' do
+  before(:context) do
+    @database = SuiteDatabase.fresh('statements')
+    @database.with_client { |sql| LargeTree.statements.each { |statement| sql.query(statement) } }
+    @host = Host.new(database_url: @database.url, door: 'controller', workers: 1, threads: 1).start
+    # The first time connections are opened and statements prepared.
+    2.times { @counts = register }
+  end
+
+  after(:context) do
+    @database.with_client { |sql| sql.query('SET GLOBAL general_log = 0') }
+    @host&.stop
+  end
+
+  def request(method, path, body)
+    uri = URI("#{@host.url}#{path}")
+    request = Net::HTTP.const_get(method).new(uri, 'Content-Type' => 'application/json', 'User-Agent' => 'suseconnect-ng/1')
+    request.basic_auth(@credentials['login'], @credentials['password']) if @credentials
+    request['System-Token'] = @token.to_s
+    request.body = JSON.generate(body)
+    answer = Net::HTTP.start(uri.host, uri.port, read_timeout: 30) { |http| http.request(request) }
+    raise "#{method} #{path}: #{answer.code} #{answer.body}" unless answer.is_a?(Net::HTTPSuccess)
+
+    @token = answer['System-Token'] if answer['System-Token']
+    answer
+  end
+
+  # @return [Array(Integer, Integer)] statements and commits that wrote
+  def logged
+    @database.with_client do |sql|
+      sql.query("SET GLOBAL log_output = 'TABLE', GLOBAL general_log = 1")
+      sql.query('TRUNCATE mysql.general_log')
+      yield
+      sql.query('SET GLOBAL general_log = 0')
+      statements = sql.query('SELECT thread_id, argument FROM mysql.general_log ' \
+                             "WHERE command_type IN ('Query', 'Execute') AND thread_id <> CONNECTION_ID()").to_a
+      [statements.size, commits(statements)]
+    end
+  end
+
+  def commits(statements)
+    statements.group_by { |statement| statement['thread_id'] }.values.sum do |session|
+      open = false
+      session.count do |statement|
+        text = statement['argument'].to_s.upcase
+        open = true if text.start_with?('START TRANSACTION', 'BEGIN')
+        committed = open ? text.start_with?('COMMIT') : text.start_with?('INSERT', 'UPDATE', 'DELETE')
+        open = false if text.start_with?('COMMIT', 'ROLLBACK')
+        committed
+      end
+    end
+  end
+
+  def activate(number)
+    request('Post', '/connect/systems/products', LargeTree.product(number).merge('token' => LargeTree::REGCODE))
+  end
+
+  # As a client registers: every request's token is the one it was given last.
+  def register
+    @credentials = @token = nil
+    counts = {
+      'announce' => logged do
+        answer = request('Post', '/connect/subscriptions/systems', { hostname: 'web01', hwinfo: { cpus: 2 } })
+        @credentials = JSON.parse(answer.body)
+      end,
+      'activate' => logged { activate(1) },
+      'show' => logged { request('Get', '/connect/systems/products', LargeTree.product(1)) }
+    }
+    (2..4).each { |number| counts["activate module #{number}"] = logged { activate(number) } }
+    counts['update'] = logged do
+      request('Put', '/connect/systems', { hostname: 'web01', hwinfo: { cpus: 4 }, online_at: ["2026-11-20:#{'1' * 24}"] })
+    end
+    counts
+  end
+
+  it 'are few for each request' do
+    most = { 'announce' => 3, 'activate' => 8, 'show' => 6, 'activate module 2' => 8, 'activate module 3' => 8,
+             'activate module 4' => 8, 'update' => 5 }
+    expect(@counts.transform_values(&:first)).to match(most.transform_values { |limit| be <= limit })
+    activations = logged { request('Get', '/connect/systems/activations', {}) }
+    expect(activations.first).to be <= 6
+  end
+
+  it 'are few for all of it, and few of them write' do
+    expect(@counts.values.sum(&:first)).to be_between(7, 45), @counts.inspect
+    expect(@counts.values.sum(&:last)).to be_between(6, 10), @counts.inspect
+  end
+end
