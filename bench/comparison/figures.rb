@@ -29,7 +29,7 @@ module Comparison
       ['succeeded', '%ss that succeeded', 0, :more, ->(it) { it[:units] if it[:herd] }],
       ['failed', '%ss that failed', 0, :less, ->(it) { it[:failed] }],
       ['last', 'the last one after, s', 1, :less, ->(it) { it.dig(:herd, :last) }],
-      ['half', 'half of them after, s', 1, :less, ->(it) { it.dig(:herd, :median) }],
+      ['half', 'half of those that succeeded after, s', 1, :less, ->(it) { it.dig(:herd, :median) }],
       ['rate', '%ss/s', 1, :more, ->(it) { UNLESS_RAMP.call(it, it[:units] / it[:seconds]) }],
       ['request_rate', 'requests/s', 1, :more, ->(it) { it[:requests] / it[:seconds] if it[:duration] && !it[:ramp] }],
       ['success', 'success, %%', 1, :more, ->(it) { it[:units] * 100.0 / it[:attempts] if it[:attempts].positive? }],

@@ -33,15 +33,17 @@ module Comparison
     end
 
     # @return [String] the directory with report.html, report.md, results.json and the pictures
-    # @raise one of {ERRORS}
+    # @raise one of {ERRORS}; there is a report nevertheless of what was measured before
     def call
       FileUtils.mkdir_p(@directory)
       announce
       raise_file_limit
-      results = on_stage { |stage| gather(stage) }
-      say(Report.new(results, @directory).write)
-      say("the report is #{File.join(@directory, 'report.html')}")
+      on_stage { |stage| gather(stage) }
+      report
       @directory
+    rescue *ERRORS
+      report if @results && @results[:trials].any?
+      raise
     end
 
     private
@@ -74,8 +76,14 @@ module Comparison
 
     def gather(stage)
       say('asking the application what it runs on')
-      { started_at: @started.iso8601, command: command, **Machine.new(@plan, stage).to_h, other_engine: other_engine,
-        trials: @plan.scenarios.flat_map { |scenario| measure(scenario, stage) } }
+      @results = { started_at: @started.iso8601, command: command, **Machine.new(@plan, stage).to_h, other_engine: other_engine,
+                   trials: [] }
+      @plan.scenarios.each { |scenario| measure(scenario, stage) }
+    end
+
+    def report
+      say(Report.new(@results, @directory).write)
+      say("the report is #{File.join(@directory, 'report.html')}")
     end
 
     def command
@@ -92,9 +100,9 @@ module Comparison
 
     # Doors in alternating order: what changes with time is not for ever on the same one's account.
     def measure(scenario, stage)
-      (1..@plan.rounds).flat_map do |round|
+      (1..@plan.rounds).each do |round|
         doors = @plan.doors_of(scenario)
-        (round.odd? ? doors : doors.reverse).map { |door| trial(scenario, stage, door, round) }
+        (round.odd? ? doors : doors.reverse).each { |door| @results[:trials] << trial(scenario, stage, door, round) }
       end
     end
 
@@ -110,8 +118,9 @@ module Comparison
         Trial.new(scenario: scenario, door: door, round: round, settings: @plan.settings(scenario), spent: spent,
                   rows: stage.rows, log: words_of_the_gem(host)).to_h.tap { |trial| tell(trial) }
       end
-    rescue Errno::ENOENT, Errno::ESRCH => e
-      raise Host::Error, "#{@where}: a process of the server ended while it was measured (#{e.message}); its logs are in tmp/log"
+    rescue Errno::ENOENT, Errno::ESRCH, Mysql2::Error => e
+      raise Host::Error, "#{@where}: the application or the database ended while it was measured (#{e.message}); " \
+                         "their logs, in tmp/log and #{Stage::DIRECTORY}, may say why"
     end
 
     def words_of_the_gem(host)

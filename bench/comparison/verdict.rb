@@ -9,7 +9,8 @@ module Comparison
   class Verdict
     HOST_APP = 'This was the small host app of the tests and not RMT: its Ruby does less than RMT does, and is no yardstick.'
     # For more and for less of it.
-    WORDS = { 'rate' => ['as many', 'fewer'], 'held' => ['as many', 'fewer'], 'last' => %w[later sooner],
+    WORDS = { 'rate' => ['as many', 'fewer'], 'held' => ['as many', 'fewer'],
+              'succeeded' => ['as many', 'fewer'], 'last' => %w[later sooner],
               'cpu' => ['more CPU of the application for each', 'less CPU of the application for each'] }.freeze
     private_constant :HOST_APP, :WORDS
 
@@ -58,9 +59,14 @@ module Comparison
 
     # Against the baseline.
     def advantage(scenario, door)
-      main = { 'ramp' => 'held', 'herd' => 'last' }.fetch(scenario.name, 'rate')
-      said = [main, 'cpu'].filter_map { |key| times(scenario, door, key) }
+      said = [main_figure(scenario, door), 'cpu'].filter_map { |key| times(scenario, door, key) }
       "Rust (door #{door}) means #{said.join(' and ')}" if said.any?
+    end
+
+    # When the last one is registered says something only where as many are.
+    def main_figure(scenario, door)
+      as_many = @figures.ratio(scenario.name, door, 'succeeded')&.values&.all?(1)
+      { 'ramp' => 'held', 'herd' => as_many ? 'last' : 'succeeded' }.fetch(scenario.name, 'rate')
     end
 
     # Always something from 1 up.

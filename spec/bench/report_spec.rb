@@ -70,6 +70,20 @@ RSpec.describe Comparison do
                                 '| requests, p50, ms | 10.0 | 10.0 | the same |')
   end
 
+  it 'counts a herd first, and looks at the time only where all of it was registered' do
+    herds = lambda do |units|
+      %w[off controller].zip(units, [30.0, 10.0]).map do |door, registered, last|
+        curve = [[0.0, 1], [last, registered]]
+        trial(scenario: 'herd', door: door, units: registered, attempts: 10, failed: 10 - registered,
+              herd: { last: last, median: last, arrived: curve, registered: curve, failed: [] })
+      end
+    end
+    verdict = ->(units) { Comparison::Verdict.new(results(herds.call(units)), Comparison::Figures.new(herds.call(units))).to_s }
+    expect(verdict.call([5, 10])).to include('10 instances were registered (the last after 10 s) through Rust (door controller)',
+                                             'means 2.0 times as many and 2.0 times less CPU')
+    expect(verdict.call([10, 10])).to include('means 3.0 times sooner and')
+  end
+
   it 'names failures by endpoint and cause' do
     failures = [{ endpoint: 'activate', cause: 'timeout', count: 3 }, { endpoint: 'show', cause: 'status 503', count: 1 }]
     markdown, = report([trial(failed: 4, units: 6, failures: failures)])
