@@ -26,8 +26,8 @@ class Measurement
     end
   end
 
-  # A second of it: shares of one processor, bytes.
-  Sample = Struct.new(:at, :application, :database, :resident, keyword_init: true)
+  # A second of it: processor time as shares of one processor, and bytes (RSS) of Puma's processes and of the database.
+  Sample = Struct.new(:at, :application, :database, :application_bytes, :database_bytes, keyword_init: true)
 
   COUNTERS = %w[questions com_select com_insert com_update com_delete com_begin com_commit com_rollback com_stmt_prepare
                 com_stmt_execute].freeze
@@ -89,11 +89,12 @@ class Measurement
     rows.to_h { |row| [row['name'], row['value'].to_i] }
   end
 
-  # Bytes: the most that Puma's processes and the server had together at a time, what is shared counted for
-  # each; and what Puma's have at the end, counted once.
+  # Bytes: the most that Puma's processes and the server had, what is shared counted for each; and what Puma's have at
+  # the end, counted once.
   def memory
-    { application: [@samples.map(&:resident).max.to_i, Usage.resident(@pids)].max,
-      application_proportional: Usage.proportional(@pids), database: Usage.resident(@server) }
+    { application: [*@samples.map(&:application_bytes), Usage.resident(@pids)].max,
+      application_proportional: Usage.proportional(@pids),
+      database: [*@samples.map(&:database_bytes), Usage.resident(@server)].max }
   end
 
   def sample
@@ -103,7 +104,7 @@ class Measurement
       now = clocks
       seconds, application, database = now.zip(before).map { |more, less| more - less }
       @samples << Sample.new(at: now.first - first.first, application: application / seconds, database: database / seconds,
-                             resident: Usage.resident(@pids))
+                             application_bytes: Usage.resident(@pids), database_bytes: Usage.resident(@server))
       before = now
       @watch&.call(@samples.last)
     end

@@ -42,7 +42,7 @@ module Comparison
       ['memory', 'memory of the application, MB (most, RSS)', 0, :less, ->(it) { MEGABYTES.call(it[:memory][:application]) }],
       ['memory_shared_once', 'memory of the application, MB (at the end, PSS)', 0, :less,
        ->(it) { MEGABYTES.call(it[:memory][:application_proportional]) }],
-      ['database_memory', 'memory of the database, MB (RSS)', 0, :less, ->(it) { MEGABYTES.call(it[:memory][:database]) }]
+      ['database_memory', 'memory of the database, MB (most, RSS)', 0, :less, ->(it) { MEGABYTES.call(it[:memory][:database]) }]
     ].map { |key, name, digits, better, of| Figure.new(key: key, name: name, digits: digits, better: better, of: of) }.freeze
 
     # @param trials [Array<Hash>] {Trial#to_h} of all rounds, scenarios and doors

@@ -132,7 +132,7 @@ module Comparison
       settings = settings.merge('DURATION' => @plan.numbers['WARMUP'], 'FLEET' => @plan.numbers['FLEET'])
       say("#{@where}: warming up")
       run = K6.try(script, environment(stage, host, door).merge(settings), raw(scenario, door, 'warm-up'))
-      raise K6::Error, "#{@where}: nothing worked while it was warmed up:\n#{run.log}" unless run.passed
+      raise K6::Error, "#{@where}: the warm-up did not get the answers it should:\n#{run.log}" unless run.passed
     end
 
     def watched(scenario, stage, host, door, round)

@@ -86,6 +86,14 @@ RSpec.describe 'rake bench' do
       end
     end
 
+    it 'samples each second' do
+      trials('steady').each do |trial|
+        expect(trial['samples']).not_to be_empty
+        expect(trial['samples'].first.keys).to eq(%w[at application database application_bytes database_bytes])
+        expect(trial['memory']['application']).to be >= trial['samples'].map { |sample| sample['application_bytes'] }.max
+      end
+    end
+
     it 'follows the ramp and the herd' do
       expect(trials('ramp').first['ramp']['steps'].map { |step| step.values_at('offered', 'failed') }).to eq([[2, 0], [4, 0]])
       herd = trials('herd').first['herd']
