@@ -10,8 +10,8 @@ module Comparison
     # :less; `of`: a trial's figure, nil when it has none.
     Figure = Struct.new(:key, :name, :digits, :better, :of, keyword_init: true)
 
-    # Per registration, or whatever the scenario does.
-    EACH = ->(trial, amount) { amount.fdiv(trial[:units]) if trial[:units].positive? }
+    # Per registration that succeeded, or whatever the scenario does. At the end of a ramp many are cut off.
+    EACH = ->(trial, amount) { amount.fdiv(trial[:units]) if trial[:units].positive? && !trial[:ramp] }
     MEGABYTES = ->(bytes) { bytes && (bytes / 1_048_576.0) }
     # Rates and latencies of a ramp are those of its steps.
     UNLESS_RAMP = ->(trial, value) { trial[:ramp] ? nil : value }
@@ -35,10 +35,10 @@ module Comparison
       ['success', 'success, %%', 1, :more, ->(it) { it[:units] * 100.0 / it[:attempts] if it[:attempts].positive? }],
       *REQUESTS,
       *WHOLE,
-      ['cpu', 'CPU of the application for each, ms', 2, :less, ->(it) { EACH.call(it, it[:cpu][:application] * 1000) }],
-      ['database_cpu', 'CPU of the database for each, ms', 2, :less, ->(it) { EACH.call(it, it[:cpu][:database] * 1000) }],
-      ['statements', 'statements for each', 1, :less, ->(it) { EACH.call(it, it[:database]['questions']) }],
-      ['commits', 'commits that wrote, for each', 1, :less, ->(it) { EACH.call(it, it[:database]['trx_rw_commits']) }],
+      ['cpu', 'CPU of the application per %s, ms', 2, :less, ->(it) { EACH.call(it, it[:cpu][:application] * 1000) }],
+      ['database_cpu', 'CPU of the database per %s, ms', 2, :less, ->(it) { EACH.call(it, it[:cpu][:database] * 1000) }],
+      ['statements', 'statements per %s', 1, :less, ->(it) { EACH.call(it, it[:database]['questions']) }],
+      ['commits', 'commits that wrote, per %s', 1, :less, ->(it) { EACH.call(it, it[:database]['trx_rw_commits']) }],
       ['memory', 'memory of the application, MB (most, RSS)', 0, :less, ->(it) { MEGABYTES.call(it[:memory][:application]) }],
       ['memory_shared_once', 'memory of the application, MB (at the end, PSS)', 0, :less,
        ->(it) { MEGABYTES.call(it[:memory][:application_proportional]) }],

@@ -66,7 +66,7 @@ RSpec.describe Comparison do
     expect(JSON.parse(json)).to include('verdict' => verdict, 'doubts' => [])
     expect(markdown).not_to include('Doubts')
     expect(markdown).to include('| registrations/s | 10.0 | 50.0 (40.0–70.0) | 5.0 times more (4.0–7.0) |',
-                                '| statements for each | 10.0 | 2.0 (1.4–2.5) | 5.0 times less (4.0–7.0) |',
+                                '| statements per registration | 10.0 | 2.0 (1.4–2.5) | 5.0 times less (4.0–7.0) |',
                                 '| requests, p50, ms | 10.0 | 10.0 | the same |')
   end
 
