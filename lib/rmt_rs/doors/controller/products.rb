@@ -132,8 +132,8 @@ module RmtRs
           changed_system(outcome['system'])
           write_log(outcome['log'])
           (outcome['removed'] + outcome['created']).each { |key| tell_others(activation_of(key)) }
-          # As RMT's own way leaves it to the callbacks that follow.
-          request.instance_variable_set(:@request_method, 'GET')
+          # As RMT's `render_service` leaves it to the callbacks that follow.
+          request.instance_variable_set(:@request_method, 'GET') unless action_name == 'synchronize'
           render body: body, content_type: 'application/json', status: status
         end
 
@@ -168,6 +168,15 @@ module RmtRs
         def products_left
           params.require(:products)
           parameters_among(%i[products])
+        end
+
+        # RMT makes the URLs of the host alone here, once all is done, and `URI` builds none of some hosts
+        # that it can parse.
+        def base_url_of_answer
+          URI::HTTP.build(host: request.host) if action_name == 'synchronize'
+          super
+        rescue URI::InvalidComponentError
+          raise RmtError.new('The Host header names no host', false, 400)
         end
       end
     end

@@ -187,10 +187,14 @@ module RmtRs
 
         # Who an operation that writes is carried out for.
         def authorised(**more)
+          columns = columns_of(@system)
+          changed = @system.changed
+          # RMT's model gives a row that was never registered the time when it is read; Rust does that itself.
+          columns['registered_at'] = nil if changed.delete('registered_at') && @system.registered_at_was.nil?
           # By a callback that counts on RMT's own action to save it.
-          raise Declined, 'the system has unsaved changes' if @system.changed?
+          raise Declined, 'the system has unsaved changes' if changed.any?
 
-          { system: columns_of(@system), note: @note, rotate_token: rotates_token?, **more }
+          { system: columns, note: @note, rotate_token: rotates_token?, **more }
         end
 
         def rotates_token?
@@ -212,9 +216,14 @@ module RmtRs
           columns.merge('proxy_byos_mode' => mode)
         end
 
-        # Runs what others want called when a record is created or deleted.
+        # Runs what others want called when a record is created or deleted. That is done: a client that
+        # was told of an error would not know its new token, or credentials.
         def tell_others(record)
-          RmtRs.honoured_callbacks(record.class).each { |callback| record.public_send(callback) }
+          RmtRs.honoured_callbacks(record.class).each do |callback|
+            record.public_send(callback)
+          rescue StandardError => e
+            logger.error("rmt_rs: #{callback} of #{record.class} #{record.id} failed: #{e.class}: #{e.message}")
+          end
         end
 
         def write_log(lines)

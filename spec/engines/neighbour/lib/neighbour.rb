@@ -38,6 +38,8 @@ module Neighbour
         after_commit :share_registration, on: %i[create destroy]
 
         def share_registration
+          raise Errno::EACCES, 'peer.example.com' if system.hostname == 'nobody'
+
           Rails.logger.info("shared activation of #{service_id} by #{system.login}")
         end
       end
