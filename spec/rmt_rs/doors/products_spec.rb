@@ -141,6 +141,19 @@ RSpec.describe 'The controller door of products' do
     expect(rows("SELECT #{seen}, system_token FROM systems").first.values).to eq([1, 'one'])
   end
 
+  it 'runs nothing after an action that it refuses, as RMT, which raises' do
+    exported = log.scan('exports SUSE').size
+    answer = request('Get', sles)
+    expect(answer).to be_refused_with(422, "The requested product 'SUSE Linux Enterprise Server 15 SP6 x86_64' " \
+                                           'is not activated on this system.')
+    expect(log.scan('exports SUSE').size).to eq(exported)
+  end
+
+  it 'takes a token back that a failing callback keeps from the client' do
+    expect(request('Post', sles.merge('email' => 'full')).code).to eq('500')
+    expect(rows('SELECT system_token, (SELECT COUNT(*) FROM activations) FROM systems').first.values).to eq(['one', 1])
+  end
+
   it 'lets two activations of the same product at a time both succeed' do
     answers = Array.new(8) { Thread.new { Array.new(3) { request('Post', sles, token: nil).code } } }.flat_map(&:value)
     expect(answers.tally).to eq('201' => 24)

@@ -82,6 +82,10 @@ module RmtRs
         end
 
         def find_out(**who)
+          if params.values_at(*PARAMETERS).any?(ActionDispatch::Http::UploadedFile)
+            raise BadInput, 'A file is not understood as a parameter'
+          end
+
           @asked = parameters_among(PARAMETERS)
           @checked, @findings = RmtRs.check({ action: action_name, **who }, @asked)
           @findings
@@ -97,7 +101,7 @@ module RmtRs
 
           findings = timed { current_findings }
           failed = findings['failed']
-          return refuse(door_operation, failed['message'], 422) if failed && failed['step'] == name.to_s
+          refuse(door_operation, failed['message'], 422) if failed && failed['step'] == name.to_s
           # Something this action does not ask for by itself.
           return ruby.call unless findings['passed'].include?(name.to_s)
 
@@ -166,7 +170,8 @@ module RmtRs
         private
 
         def products_left
-          params.require(:products)
+          raise BadInput, 'products must be an array of products' unless params.require(:products).is_a?(Array)
+
           parameters_among(%i[products])
         end
 
