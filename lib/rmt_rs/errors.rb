@@ -52,6 +52,19 @@ module RmtRs
   # The database cannot serve the request now, whoever asks.
   class Unavailable < Error; end
 
+  # The end of a request that is not carried out, in RMT's error shape; raised and rescued inside a controller.
+  class Refusal < StandardError
+    # @return [Integer] HTTP status
+    attr_reader :status
+
+    # @param message [String] for the client
+    # @param status [Integer] HTTP status
+    def initialize(message, status)
+      super(message)
+      @status = status
+    end
+  end
+
   # The configuration is wrong. Names the key, the value and what is allowed.
   class ConfigurationError < StandardError; end
 end

@@ -329,7 +329,7 @@ impl Authentication<'_> {
                     ..candidates[0].row.clone()
                 };
                 self.changes(&copy).apply(&mut copy);
-                copy.id = session.insert_copy(&copy, from).await?;
+                session.insert_copy(&mut copy, from).await?;
                 *self.remembered_copy() = Some((copy.id, from));
                 candidates.push(Candidate {
                     row: copy,

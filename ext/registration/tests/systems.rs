@@ -391,6 +391,17 @@ async fn copies_have_everything(server: &Server) {
     // What is returned is what is stored.
     let read = authenticate(&registration, &client("new")).await.unwrap();
     assert_eq!(read.system, copy.system);
+
+    // An authentication that asks for no report to SCC still copies activations, and they do.
+    let zypper = Credentials {
+        tokens_enabled: false,
+        user_agent: Some("ZYpp 17".to_owned()),
+        ..client("newer")
+    };
+    let copy = authenticate(&registration, &zypper).await.unwrap().system;
+    assert_eq!(copy.scc_registered_at, None);
+    let reported = "SELECT scc_registered_at FROM systems WHERE system_token = 'newer'";
+    assert_eq!(place.read(reported).await, "NULL");
 }
 
 async fn an_authentication_writes_what_changed(server: &Server) {

@@ -94,6 +94,36 @@ RSpec.describe 'The controller door of products' do
     expect(log).to match(/INFO -- : Product 'SUSE Linux Enterprise Server 15 SP7 x86_64' de-activated on system 7$/)
   end
 
+  it 'answers when others fail at what is done, for the client needs its new token' do
+    rows("UPDATE systems SET hostname = 'nobody'")
+    answer = request('Post', sles)
+    expect([answer.code, answer['System-Token']]).to eq(['201', value('SELECT system_token FROM systems')])
+    expect(value('SELECT COUNT(*) FROM activations')).to eq(1)
+    expect(log).to match(/share_registration of Activation \d+ failed: Errno::EACCES/)
+  end
+
+  it 'registers a system that never was together with what it saves' do
+    zypper = { 'User-Agent' => 'ZYpp 17' }
+    left = -> { log.scan('left to Ruby').size }
+    before = left.call
+    expect(request('Post', sles, token: nil, headers: zypper).code).to eq('201')
+    expect(value('SELECT registered_at > NOW() - INTERVAL 1 HOUR FROM systems')).to eq(1)
+    rows('UPDATE systems SET registered_at = NULL')
+    expect(request('Put', sles.merge('version' => '15.7'), token: nil, headers: zypper).code).to eq('201')
+    expect(value('SELECT registered_at > NOW() - INTERVAL 1 HOUR FROM systems')).to eq(1)
+    expect(left.call).to eq(before)
+  end
+
+  it 'refuses to synchronize under a host that no URL can be made of' do
+    request('Post', sles)
+    before = rows('SELECT service_id FROM activations')
+    token = value('SELECT system_token FROM systems')
+    answer = request('Post', { products: [basesystem] }, token: token, path: '/connect/systems/products/synchronize',
+                                                         headers: { 'Host' => 'a!b' })
+    expect(answer).to be_refused_with(400, 'The Host header names no host')
+    expect([rows('SELECT service_id FROM activations'), value('SELECT system_token FROM systems')]).to eq([before, token])
+  end
+
   it 'notes that a system was seen whose request others refuse' do
     answer = request('Post', sles.merge('email' => 'nobody'))
     expect([answer.code, answer['System-Token']]).to eq(%w[422 one])
@@ -109,6 +139,19 @@ RSpec.describe 'The controller door of products' do
     expect(answer).to be_refused_with(422, message)
     expect(answer['System-Token']).to eq('one')
     expect(rows("SELECT #{seen}, system_token FROM systems").first.values).to eq([1, 'one'])
+  end
+
+  it 'runs nothing after an action that it refuses, as RMT, which raises' do
+    exported = log.scan('exports SUSE').size
+    answer = request('Get', sles)
+    expect(answer).to be_refused_with(422, "The requested product 'SUSE Linux Enterprise Server 15 SP6 x86_64' " \
+                                           'is not activated on this system.')
+    expect(log.scan('exports SUSE').size).to eq(exported)
+  end
+
+  it 'takes a token back that a failing callback keeps from the client' do
+    expect(request('Post', sles.merge('email' => 'full')).code).to eq('500')
+    expect(rows('SELECT system_token, (SELECT COUNT(*) FROM activations) FROM systems').first.values).to eq(['one', 1])
   end
 
   it 'lets two activations of the same product at a time both succeed' do

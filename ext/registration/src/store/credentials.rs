@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::session::{Interruption, Session};
-use super::system_row::SystemRow;
+use super::system_row::{SystemChanges, SystemRow};
 
 /// A system with the given credentials.
 #[derive(Debug, Clone)]
@@ -56,13 +56,14 @@ impl Session {
         Ok(row.is_some())
     }
 
-    /// Stores `copy`, whatever its id, and gives it the activations of system `original`, as old as
-    /// the copy itself. The id of the copy.
+    /// Stores `copy`, whatever its id, which becomes its own, and gives it the activations of system
+    /// `original`, as old as the copy itself. Who has some is to be reported to SCC (RMT: the
+    /// callbacks of `Activation`).
     pub(crate) async fn insert_copy(
         &mut self,
-        copy: &SystemRow,
+        copy: &mut SystemRow,
         original: u64,
-    ) -> Result<u64, Interruption> {
+    ) -> Result<(), Interruption> {
         let text = copy.system_information.as_deref();
         self.check_length(text.map_or(0, str::len))?;
         let result = sqlx::query(
@@ -87,18 +88,26 @@ impl Session {
         .bind(&copy.pubcloud_reg_code)
         .execute(self.connection())
         .await?;
-        let id = result.last_insert_id();
-        sqlx::query(
+        copy.id = result.last_insert_id();
+        let result = sqlx::query(
             "INSERT INTO activations (service_id, system_id, subscription_id, created_at, updated_at) \
              SELECT service_id, ?, subscription_id, ?, ? FROM activations WHERE system_id = ? \
              ORDER BY id",
         )
-        .bind(id)
+        .bind(copy.id)
         .bind(copy.created_at)
         .bind(copy.created_at)
         .bind(original)
         .execute(self.connection())
         .await?;
-        Ok(id)
+        if result.rows_affected() > 0 && copy.scc_registered_at.is_some() {
+            let changes = SystemChanges {
+                reset_scc: true,
+                ..SystemChanges::default()
+            };
+            self.change_system(copy.id, &changes).await?;
+            changes.apply(copy);
+        }
+        Ok(())
     }
 }

@@ -82,6 +82,10 @@ module RmtRs
         end
 
         def find_out(**who)
+          if params.values_at(*PARAMETERS).any?(ActionDispatch::Http::UploadedFile)
+            raise BadInput, 'A file is not understood as a parameter'
+          end
+
           @asked = parameters_among(PARAMETERS)
           @checked, @findings = RmtRs.check({ action: action_name, **who }, @asked)
           @findings
@@ -97,7 +101,7 @@ module RmtRs
 
           findings = timed { current_findings }
           failed = findings['failed']
-          return refuse(door_operation, failed['message'], 422) if failed && failed['step'] == name.to_s
+          refuse(door_operation, failed['message'], 422) if failed && failed['step'] == name.to_s
           # Something this action does not ask for by itself.
           return ruby.call unless findings['passed'].include?(name.to_s)
 
@@ -132,8 +136,8 @@ module RmtRs
           changed_system(outcome['system'])
           write_log(outcome['log'])
           (outcome['removed'] + outcome['created']).each { |key| tell_others(activation_of(key)) }
-          # As RMT's own way leaves it to the callbacks that follow.
-          request.instance_variable_set(:@request_method, 'GET')
+          # As RMT's `render_service` leaves it to the callbacks that follow.
+          request.instance_variable_set(:@request_method, 'GET') unless action_name == 'synchronize'
           render body: body, content_type: 'application/json', status: status
         end
 
@@ -166,8 +170,18 @@ module RmtRs
         private
 
         def products_left
-          params.require(:products)
+          raise BadInput, 'products must be an array of products' unless params.require(:products).is_a?(Array)
+
           parameters_among(%i[products])
+        end
+
+        # RMT makes the URLs of the host alone here, once all is done, and `URI` builds none of some hosts
+        # that it can parse.
+        def base_url_of_answer
+          URI::HTTP.build(host: request.host) if action_name == 'synchronize'
+          super
+        rescue URI::InvalidComponentError
+          raise RmtError.new('The Host header names no host', false, 400)
         end
       end
     end

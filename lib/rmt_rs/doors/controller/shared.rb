@@ -5,34 +5,9 @@ module RmtRs
     module Controller
       # What the doors of all controllers share.
       module Shared
-        # Error numbers of the database for values that do not fit their column, or each other …
-        BAD_VALUES = [1062, 1153, 1264, 1267, 1292, 1300, 1366, 1406, 3140, 3141, 3988, 4025].freeze
-        # … and for a database that cannot serve anybody: too many connections, full, read-only, ending,
-        # gone.
-        UNAVAILABLE = [1021, 1040, 1047, 1053, 1114, 1203, 1205, 1226, 1290, 1792, 1836,
-                       2002, 2003, 2005, 2006, 2013].freeze
-        # What a lost connection raises, in Rails and in the clients; not every version has all of them.
-        CONNECTION_ERRORS = %w[ActiveRecord::ConnectionNotEstablished ActiveRecord::ConnectionFailed
-                               Mysql2::Error::ConnectionError Trilogy::ConnectionError].freeze
-        private_constant :BAD_VALUES, :UNAVAILABLE, :CONNECTION_ERRORS
-
         TOKEN_HEADER = 'System-Token'
 
         class << self
-          # @param error [Exception] of ActiveRecord
-          # @return [Integer, nil] what to answer to it: 422 when the client's values are to blame, 503
-          #   when the database is, nil when it is a defect
-          def status_for(error)
-            lost = CONNECTION_ERRORS.filter_map(&:safe_constantize)
-            return 503 if lost.any? { |kind| error.is_a?(kind) || error.cause.is_a?(kind) }
-
-            # mysql2 and Trilogy name it differently.
-            number = error.cause.try(:error_number) || error.cause.try(:error_code)
-            return 422 if BAD_VALUES.include?(number)
-
-            503 if UNAVAILABLE.include?(number)
-          end
-
           # @param parameters [Object] as a request has them
           # @return [Boolean] whether every key is valid text
           def valid_keys?(parameters)
@@ -74,13 +49,22 @@ module RmtRs
           yield outcome
         end
 
-        # What would go wrong before the action, outside of what Rails lets a controller rescue.
         def process_action(*)
           return super unless RmtRs.takes?(door_operation)
 
+          outside_of_rescue { super }
+        rescue Refusal => e
+          render_refusal(e)
+        ensure
+          take_back_token
+          write_note_after_all
+        end
+
+        # What would go wrong before the action, outside of what Rails lets a controller rescue.
+        def outside_of_rescue
           # Rails wraps parameters by a model's columns, and would wait for the database to name them.
           RmtRs.system_defaults if wraps_by_columns?
-          super
+          yield
         rescue Unavailable, ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
           raise unless RmtRs.takes?(door_operation)
 
@@ -90,8 +74,16 @@ module RmtRs
           raise if !RmtRs.takes?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
 
           refuse(door_operation, 'The request is not valid UTF-8', 400)
-        ensure
-          write_note_after_all
+        end
+
+        # A callback after the action has failed: the client will not hear of its new token, and would be
+        # taken for another system with the old one. RMT has not changed it at that point.
+        def take_back_token
+          return unless @new_token
+
+          ::System.where(id: @system.id, system_token: @new_token).update_all(system_token: @system.system_token)
+        rescue ActiveRecord::ActiveRecordError => e
+          logger.error("rmt_rs: #{action_name}: a token that was not told is not taken back: #{e.class}")
         end
 
         # An authentication leaves it to the action to note that the system was seen. This is for
@@ -107,14 +99,6 @@ module RmtRs
           write_note
         rescue RmtRs::Error => e
           logger.error("rmt_rs: #{action_name}: the system is not noted as seen: #{e.message}")
-        end
-
-        # Answers for a database that was asked by Rails; any other error is raised again.
-        def not_reached(operation, error)
-          raise error if performed? || !(error.is_a?(Unavailable) || Shared.status_for(error) == 503)
-
-          logger.error("rmt_rs: #{operation} failed: #{error.class}")
-          render_unavailable(operation)
         end
 
         # Runs what is done in Rust and takes its time.
@@ -187,10 +171,14 @@ module RmtRs
 
         # Who an operation that writes is carried out for.
         def authorised(**more)
+          columns = columns_of(@system)
+          changed = @system.changed
+          # RMT's model gives a row that was never registered the time when it is read; Rust does that itself.
+          columns['registered_at'] = nil if changed.delete('registered_at') && @system.registered_at_was.nil?
           # By a callback that counts on RMT's own action to save it.
-          raise Declined, 'the system has unsaved changes' if @system.changed?
+          raise Declined, 'the system has unsaved changes' if changed.any?
 
-          { system: columns_of(@system), note: @note, rotate_token: rotates_token?, **more }
+          { system: columns, note: @note, rotate_token: rotates_token?, **more }
         end
 
         def rotates_token?
@@ -212,74 +200,18 @@ module RmtRs
           columns.merge('proxy_byos_mode' => mode)
         end
 
-        # Runs what others want called when a record is created or deleted.
+        # Runs what others want called when a record is created or deleted. That is done: a client that
+        # was told of an error would not know its new token, or credentials.
         def tell_others(record)
-          RmtRs.honoured_callbacks(record.class).each { |callback| record.public_send(callback) }
+          RmtRs.honoured_callbacks(record.class).each do |callback|
+            record.public_send(callback)
+          rescue StandardError => e
+            logger.error("rmt_rs: #{callback} of #{record.class} #{record.id} failed: #{e.class}: #{e.message}")
+          end
         end
 
         def write_log(lines)
           lines.each { |line| logger.public_send(line['level'], line['text']) }
-        end
-
-        # Answers for a failure of Rust's; the block is RMT's own way.
-        def failed(operation, error, &)
-          case error
-          # RMT rescues it itself.
-          when Gone then raise ActiveRecord::InvalidForeignKey
-          when BadInput then refuse(operation, error.message, 422)
-          when RmtError then refuse(operation, error.message, error.status)
-          when Invalid
-            RmtRs.count(operation, :refused)
-            # As the model would: Rails answers 422 in a shape of its own.
-            raise ActiveRecord::RecordInvalid
-          else broke(operation, error, &)
-          end
-        end
-
-        # Answers what is the client's fault.
-        def refuse(operation, message, status)
-          RmtRs.count(operation, :refused)
-          # Some messages quote the client.
-          logger.info("rmt_rs: #{operation} refused: #{message.truncate(200).gsub(/[[:cntrl:]]/, '?')}")
-          render_rmt_error(message, status)
-        end
-
-        # Answers in RMT's error shape (`ActionController::TranslatedError`).
-        def render_rmt_error(message, status)
-          render json: { type: 'error', error: message, localized_error: message }, status: status
-        end
-
-        # After Rust failed for a reason that is not the request's: Ruby's own way if that cannot do
-        # harm and may help, else 503.
-        def broke(operation, failure, &)
-          return fall_back(operation, failure, &) unless failure.written? || failure.is_a?(Unavailable)
-
-          give_up(operation, failure)
-        end
-
-        # What the database refuses to Ruby as well becomes an answer instead of a crash.
-        def fall_back(operation, failure)
-          RmtRs.count(operation, :fallback)
-          logger.warn("rmt_rs: #{operation} left to Ruby: #{failure.message}")
-          write_note
-          yield
-        rescue RmtRs::Error => e
-          give_up(operation, e)
-        rescue ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
-          bad_value = !performed? && Shared.status_for(e) == 422
-          bad_value ? refuse(operation, 'A parameter cannot be stored', 422) : not_reached(operation, e)
-        end
-
-        def give_up(operation, failure)
-          logger.error("rmt_rs: #{operation} failed: #{failure.message}")
-          render_unavailable(operation)
-        end
-
-        def render_unavailable(operation)
-          # To try that now would only be to wait longer.
-          @note = nil
-          RmtRs.count(operation, :unavailable)
-          render_rmt_error('The database is not available at the moment. Please try again later.', 503)
         end
       end
     end

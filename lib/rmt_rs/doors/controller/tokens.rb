@@ -11,13 +11,11 @@ module RmtRs
         #
         # @return [void]
         def refresh_system_token
-          return super unless RmtRs.takes?(door_operation)
-          # An action that refused, where RMT's would have raised: RMT does not come here then.
-          return unless response.successful?
           return super unless @new_token
 
           @system.system_token = @new_token
           @system.clear_attribute_changes(%w[system_token])
+          @new_token = nil
           system_token_header
         end
       end

@@ -20,7 +20,7 @@ module Neighbour
 
       Api::Connect::V3::Systems::ProductsController.class_eval do
         before_action :verify_instance, only: %i[activate upgrade]
-        after_action :export, only: %i[activate]
+        after_action :export, only: %i[activate show]
 
         def verify_instance
           logger.info("verifies #{@product.name} #{@product.changed?} #{@subscription&.regcode} #{@system.login}")
@@ -30,6 +30,8 @@ module Neighbour
         end
 
         def export
+          raise 'no disk left' if params[:email] == 'full'
+
           logger.info("exports #{@product.name} of #{@system.login} with token #{@system.system_token}")
         end
       end
@@ -38,6 +40,8 @@ module Neighbour
         after_commit :share_registration, on: %i[create destroy]
 
         def share_registration
+          raise Errno::EACCES, 'peer.example.com' if system.hostname == 'nobody'
+
           Rails.logger.info("shared activation of #{service_id} by #{system.login}")
         end
       end

@@ -1,0 +1,113 @@
+# frozen_string_literal: true
+
+module RmtRs
+  module Doors
+    module Controller
+      # What becomes of a request that Rust did not carry out: refused, left to Ruby, or put off.
+      module Failures
+        # Error numbers of the database for values that do not fit their column, or each other …
+        BAD_VALUES = [1062, 1153, 1264, 1267, 1292, 1300, 1366, 1406, 3140, 3141, 3988, 4025].freeze
+        # … and for a database that cannot serve anybody: too many connections, full, read-only, ending,
+        # gone.
+        UNAVAILABLE = [1021, 1040, 1047, 1053, 1114, 1203, 1205, 1226, 1290, 1792, 1836,
+                       2002, 2003, 2005, 2006, 2013].freeze
+        # What a lost connection raises, in Rails and in the clients; not every version has all of them.
+        CONNECTION_ERRORS = %w[ActiveRecord::ConnectionNotEstablished ActiveRecord::ConnectionFailed
+                               Mysql2::Error::ConnectionError Trilogy::ConnectionError].freeze
+        private_constant :BAD_VALUES, :UNAVAILABLE, :CONNECTION_ERRORS
+
+        class << self
+          # @param error [Exception] of ActiveRecord
+          # @return [Integer, nil] what to answer to it: 422 when the client's values are to blame, 503
+          #   when the database is, nil when it is a defect
+          def status_for(error)
+            lost = CONNECTION_ERRORS.filter_map(&:safe_constantize)
+            return 503 if lost.any? { |kind| error.is_a?(kind) || error.cause.is_a?(kind) }
+
+            # mysql2 and Trilogy name it differently.
+            number = error.cause.try(:error_number) || error.cause.try(:error_code)
+            return 422 if BAD_VALUES.include?(number)
+
+            503 if UNAVAILABLE.include?(number)
+          end
+        end
+
+        private
+
+        # A refusal is raised, as RMT raises its own: what comes after an action does not come after that.
+        def rescue_with_handler(exception)
+          return super unless exception.is_a?(Refusal)
+
+          render_refusal(exception)
+          exception
+        end
+
+        # Answers for a database that was asked by Rails; any other error is raised again.
+        def not_reached(operation, error)
+          raise error if performed? || !(error.is_a?(Unavailable) || Failures.status_for(error) == 503)
+
+          give_up(operation, error.class)
+        end
+
+        # Answers for a failure of Rust's; the block is RMT's own way.
+        def failed(operation, error, &)
+          case error
+          # RMT rescues it itself.
+          when Gone then raise ActiveRecord::InvalidForeignKey
+          when BadInput then refuse(operation, error.message, 422)
+          when RmtError then refuse(operation, error.message, error.status)
+          when Invalid
+            RmtRs.count(operation, :refused)
+            # As the model would: Rails answers 422 in a shape of its own.
+            raise ActiveRecord::RecordInvalid
+          else broke(operation, error, &)
+          end
+        end
+
+        # Ends a request that is the client's fault.
+        def refuse(operation, message, status)
+          RmtRs.count(operation, :refused)
+          # Some messages quote the client.
+          logger.info("rmt_rs: #{operation} refused: #{message.truncate(200).gsub(/[[:cntrl:]]/, '?')}")
+          raise Refusal.new(message, status)
+        end
+
+        # Answers in RMT's error shape (`ActionController::TranslatedError`).
+        def render_refusal(refusal)
+          message = refusal.message
+          render json: { type: 'error', error: message, localized_error: message }, status: refusal.status
+        end
+
+        # After Rust failed for a reason that is not the request's: Ruby's own way if that cannot do
+        # harm and may help, else 503.
+        def broke(operation, failure, &)
+          return fall_back(operation, failure, &) unless failure.written? || failure.is_a?(Unavailable)
+
+          give_up(operation, failure.message)
+        end
+
+        # What the database refuses to Ruby as well becomes an answer instead of a crash.
+        def fall_back(operation, failure)
+          RmtRs.count(operation, :fallback)
+          logger.warn("rmt_rs: #{operation} left to Ruby: #{failure.message}")
+          write_note
+          yield
+        rescue RmtRs::Error => e
+          give_up(operation, e.message)
+        rescue ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
+          bad_value = !performed? && Failures.status_for(e) == 422
+          bad_value ? refuse(operation, 'A parameter cannot be stored', 422) : not_reached(operation, e)
+        end
+
+        # Ends a request for which there is no database.
+        def give_up(operation, what)
+          logger.error("rmt_rs: #{operation} failed: #{what}")
+          # To try that now would only be to wait longer.
+          @note = nil
+          RmtRs.count(operation, :unavailable)
+          raise Refusal.new('The database is not available at the moment. Please try again later.', 503)
+        end
+      end
+    end
+  end
+end
