@@ -1,12 +1,29 @@
 # frozen_string_literal: true
 
+require 'delegate'
+
 module RmtRs
   module Doors
     module Controller
       # `ApplicationController#authenticate_system`: the step before most of RMT's actions.
       module Authentication
+        # What RMT leaves in `@systems`. Only strict_authentication looks at it, so nothing is made of it before.
+        class Systems < Delegator
+          # @param login [String]
+          # @param password [String]
+          def initialize(login, password) # rubocop:disable Lint/MissingSuper -- which would ask for the relation
+            @login = login
+            @password = password
+          end
+
+          # @return [ActiveRecord::Relation<System>] the oldest first
+          def __getobj__
+            @__getobj__ ||= ::System.get_by_credentials(@login, @password)
+          end
+        end
+
         DEFERRING = %i[activate upgrade destroy synchronize update deregister].freeze
-        private_constant :DEFERRING
+        private_constant :Systems, :DEFERRING
 
         protected
 
@@ -20,8 +37,7 @@ module RmtRs
           authenticate_or_request_with_http_basic('RMT API') do |login, password|
             # Asks the database, the first time: before anything else does, and with an end to it.
             RmtRs.system_defaults
-            # Not asked for here; strict_authentication looks at all of them.
-            @systems = ::System.get_by_credentials(login, password)
+            @systems = Systems.new(login, password)
             recognise(timed { identify(caller_of_action(login, password, skip_on_duplicated)) })
             true
           end

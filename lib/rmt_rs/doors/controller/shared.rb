@@ -6,6 +6,9 @@ module RmtRs
       # What the doors of all controllers share.
       module Shared
         TOKEN_HEADER = 'System-Token'
+        # Names and addresses that need no closer look.
+        PLAIN_HOST = /\A[a-z\d][a-z\d.-]*\z/i
+        private_constant :PLAIN_HOST
 
         class << self
           # @param parameters [Object] as a request has them
@@ -157,7 +160,7 @@ module RmtRs
 
         # What the client believes to be talking to. RMT crashes on what cannot be a part of a URL.
         def base_url_of_answer
-          return request.base_url if URI(request.base_url).host.present?
+          return request.base_url if request.host.match?(PLAIN_HOST) || URI(request.base_url).host.present?
 
           raise URI::InvalidURIError
         rescue URI::InvalidURIError
