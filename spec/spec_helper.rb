@@ -7,6 +7,7 @@ $LOAD_PATH.unshift(File.expand_path('../lib', __dir__))
 
 require_relative 'support/host'
 require_relative 'support/private_mariadb'
+require_relative 'support/refusals'
 
 # The MariaDB of the whole suite, apart from bin/host's, so that neither meets the other's data.
 module SuiteDatabase
@@ -34,6 +35,7 @@ module SuiteDatabase
 end
 
 RSpec.configure do |config|
+  config.include(Refusals)
   config.disable_monkey_patching!
   config.expect_with(:rspec) { |expectations| expectations.include_chain_clauses_in_custom_matcher_descriptions = true }
   config.mock_with(:rspec) { |mocks| mocks.verify_partial_doubles = true }

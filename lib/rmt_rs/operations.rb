@@ -21,15 +21,19 @@ module RmtRs
     # What actions get from the step before them.
     CHECKED = %i[activate show upgrade destroy].freeze
 
+    # A controller's methods, in both versions of the API.
+    BOTH_VERSIONS = lambda do |controller, methods|
+      %w[V3 V4].to_h { |version| ["Api::Connect::#{version}::#{controller}", methods] }
+    end
+    private_constant :BOTH_VERSIONS
+
     # What RMT's own way of an operation is: the methods that it calls, besides Rails', by where they
     # are ('Name' for an instance's, 'Name.' for a class's), and the models it stores or deletes.
     ALL = {
       announce: {
         methods: {
-          'Api::Connect::V3::Subscriptions::SystemsController' => %i[announce_system process_system_profiles info_params
-                                                                     respond_with],
-          'Api::Connect::V4::Subscriptions::SystemsController' => %i[announce_system process_system_profiles info_params
-                                                                     respond_with],
+          **BOTH_VERSIONS.call('Subscriptions::SystemsController',
+                               %i[announce_system process_system_profiles info_params respond_with]),
           'System' => %i[init complete_profiles= create_or_update save save!],
           'System.' => %i[create! generate_secure_login generate_secure_password build_secure_token],
           'Profile.' => %i[filter_profiles ensure_complete_profiles_exist ensure_profile_exists create!],
@@ -48,10 +52,8 @@ module RmtRs
       },
       update: {
         methods: {
-          'Api::Connect::V3::Systems::SystemsController' => %i[update info_params refresh_system_token system_token_header
-                                                               respond_with],
-          'Api::Connect::V4::Systems::SystemsController' => %i[update info_params refresh_system_token system_token_header
-                                                               respond_with],
+          **BOTH_VERSIONS.call('Systems::SystemsController',
+                               %i[update info_params refresh_system_token system_token_header respond_with]),
           'System' => %i[update_system_uptime complete_profiles= system_information_hash create_or_update save save! update],
           'Profile.' => %i[filter_profiles identify_known_profiles ensure_complete_profiles_exist ensure_profile_exists]
         },
@@ -59,8 +61,7 @@ module RmtRs
       },
       activations: {
         methods: {
-          'Api::Connect::V3::Systems::ActivationsController' => %i[index respond_with],
-          'Api::Connect::V4::Systems::ActivationsController' => %i[index respond_with],
+          **BOTH_VERSIONS.call('Systems::ActivationsController', %i[index respond_with]),
           'V3::ActivationSerializer' => %i[id system_id service regcode name status starts_at expires_at type attributes],
           **CATALOG
         },
@@ -99,38 +100,35 @@ module RmtRs
       },
       activate: {
         methods: {
-          'Api::Connect::V3::Systems::ProductsController' => %i[activate create_product_activation render_service
-                                                                handle_invalid_foreign_key respond_with],
-          'Api::Connect::V4::Systems::ProductsController' => %i[activate create_product_activation render_service
-                                                                handle_invalid_foreign_key respond_with],
-          **TOKENS, **CATALOG, 'System' => %i[byos? activations save! update]
+          **BOTH_VERSIONS.call('Systems::ProductsController',
+                               %i[activate create_product_activation render_service handle_invalid_foreign_key respond_with]),
+          **TOKENS, **CATALOG,
+          'System' => %i[byos? activations save! update]
         },
         models: %w[System Activation]
       },
       show: {
         methods: {
-          'Api::Connect::V3::Systems::ProductsController' => %i[show respond_with],
-          'Api::Connect::V4::Systems::ProductsController' => %i[show respond_with],
+          **BOTH_VERSIONS.call('Systems::ProductsController', %i[show respond_with]),
           'System' => %i[products], **CATALOG
         },
         models: []
       },
       upgrade: {
         methods: {
-          'Api::Connect::V3::Systems::ProductsController' => %i[upgrade remove_previous_product_activations
-                                                                create_product_activation render_service
-                                                                handle_invalid_foreign_key respond_with],
-          'Api::Connect::V4::Systems::ProductsController' => %i[upgrade remove_previous_product_activations
-                                                                create_product_activation render_service
-                                                                handle_invalid_foreign_key respond_with],
-          **TOKENS, **CATALOG, 'System' => %i[byos? activations services save! update]
+          **BOTH_VERSIONS.call('Systems::ProductsController',
+                               %i[upgrade remove_previous_product_activations create_product_activation render_service
+                                  handle_invalid_foreign_key respond_with]),
+          **TOKENS, **CATALOG,
+          'System' => %i[byos? activations services save! update]
         },
         models: %w[System Activation]
       },
       destroy: {
         methods: {
           'Api::Connect::V4::Systems::ProductsController' => %i[destroy render_service respond_with],
-          **TOKENS, **CATALOG, 'System' => %i[activations save! update]
+          **TOKENS, **CATALOG,
+          'System' => %i[activations save! update]
         },
         models: %w[System Activation]
       },
@@ -144,8 +142,7 @@ module RmtRs
       },
       deregister: {
         methods: {
-          'Api::Connect::V3::Systems::SystemsController' => %i[deregister respond_with],
-          'Api::Connect::V4::Systems::SystemsController' => %i[deregister respond_with],
+          **BOTH_VERSIONS.call('Systems::SystemsController', %i[deregister respond_with]),
           'System' => %i[destroy],
           'SystemProfile' => %i[destroy_orphaned_profile]
         },

@@ -1,11 +1,11 @@
 # frozen_string_literal: true
 
-require 'base64'
 require 'json'
 require 'net/http'
+require_relative '../../bench/measurement'
 require_relative '../support/large_tree'
 
-# What a registration asks of the database, as the server's own log has it: through Puma and Rails,
+# What a registration asks of the database, as the server counts it: through Puma and Rails,
 # queries of theirs included.
 RSpec.describe 'The statements of a registration' do
   before(:context) do
@@ -16,10 +16,7 @@ RSpec.describe 'The statements of a registration' do
     2.times { @counts = register }
   end
 
-  after(:context) do
-    @database.with_client { |sql| sql.query('SET GLOBAL general_log = 0') }
-    @host&.stop
-  end
+  after(:context) { @host&.stop }
 
   def request(method, path, body)
     uri = URI("#{@host.url}#{path}")
@@ -35,29 +32,9 @@ RSpec.describe 'The statements of a registration' do
   end
 
   # @return [Array(Integer, Integer)] statements and commits that wrote
-  def logged
-    @database.with_client do |sql|
-      sql.query("SET GLOBAL log_output = 'TABLE', GLOBAL general_log = 1")
-      sql.query('TRUNCATE mysql.general_log')
-      yield
-      sql.query('SET GLOBAL general_log = 0')
-      statements = sql.query('SELECT thread_id, argument FROM mysql.general_log ' \
-                             "WHERE command_type IN ('Query', 'Execute') AND thread_id <> CONNECTION_ID()").to_a
-      [statements.size, commits(statements)]
-    end
-  end
-
-  def commits(statements)
-    statements.group_by { |statement| statement['thread_id'] }.values.sum do |session|
-      open = false
-      session.count do |statement|
-        text = statement['argument'].to_s.upcase
-        open = true if text.start_with?('START TRANSACTION', 'BEGIN')
-        committed = open ? text.start_with?('COMMIT') : text.start_with?('INSERT', 'UPDATE', 'DELETE')
-        open = false if text.start_with?('COMMIT', 'ROLLBACK')
-        committed
-      end
-    end
+  def counted(&)
+    spent = Measurement.of(@host, @database, &)
+    [spent.statements, spent.commits]
   end
 
   def activate(number)
@@ -68,15 +45,15 @@ RSpec.describe 'The statements of a registration' do
   def register
     @credentials = @token = nil
     counts = {
-      'announce' => logged do
+      'announce' => counted do
         answer = request('Post', '/connect/subscriptions/systems', { hostname: 'web01', hwinfo: { cpus: 2 } })
         @credentials = JSON.parse(answer.body)
       end,
-      'activate' => logged { activate(1) },
-      'show' => logged { request('Get', '/connect/systems/products', LargeTree.product(1)) }
+      'activate' => counted { activate(1) },
+      'show' => counted { request('Get', '/connect/systems/products', LargeTree.product(1)) }
     }
-    (2..4).each { |number| counts["activate module #{number}"] = logged { activate(number) } }
-    counts['update'] = logged do
+    (2..4).each { |number| counts["activate module #{number}"] = counted { activate(number) } }
+    counts['update'] = counted do
       request('Put', '/connect/systems', { hostname: 'web01', hwinfo: { cpus: 4 }, online_at: ["2026-11-20:#{'1' * 24}"] })
     end
     counts
@@ -86,7 +63,7 @@ RSpec.describe 'The statements of a registration' do
     most = { 'announce' => 3, 'activate' => 8, 'show' => 6, 'activate module 2' => 8, 'activate module 3' => 8,
              'activate module 4' => 8, 'update' => 5 }
     expect(@counts.transform_values(&:first)).to match(most.transform_values { |limit| be <= limit })
-    activations = logged { request('Get', '/connect/systems/activations', {}) }
+    activations = counted { request('Get', '/connect/systems/activations', {}) }
     expect(activations.first).to be <= 6
   end
 

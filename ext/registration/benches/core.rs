@@ -110,7 +110,7 @@ async fn activations(registration: &Registration, count: u64) -> Duration {
 
 async fn tree(registration: &Registration) -> Trees {
     let mut session = registration.store().session().await.unwrap();
-    session.tree(1).await.unwrap()
+    session.trees(&[1]).await.unwrap()
 }
 
 fn against_a_database(criterion: &mut Criterion) -> Trees {

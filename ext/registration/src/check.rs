@@ -1,6 +1,7 @@
 //! What RMT finds out before an action on a product: who asks, for what, and whether it may be had
 //! (contract, "activate"; RMT: the callbacks of `Api::Connect::V3::Systems::ProductsController`).
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, Time};
 
@@ -55,7 +56,8 @@ pub enum Caller {
 }
 
 /// What has to be known of an authenticated system.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KnownSystem {
     /// `systems.id`
     pub id: u64,

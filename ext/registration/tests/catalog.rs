@@ -187,12 +187,12 @@ impl Request {
         let answer = match (self.method.as_str(), self.path.as_str()) {
             ("GET", "/connect/systems/products") => {
                 let id = self.product(session).await?;
-                let trees = session.tree(id).await?;
+                let trees = session.trees(&[id]).await?;
                 ("product", rendering.product(&trees, id).unwrap())
             }
             ("POST" | "PUT" | "DELETE", "/connect/systems/products") => {
                 let id = self.product(session).await?;
-                let trees = session.tree(id).await?;
+                let trees = session.trees(&[id]).await?;
                 let recorded: Value = serde_json::from_str(recorded).unwrap();
                 let obsoleted = recorded["obsoleted_service_name"].as_str();
                 let service = rendering.service(&trees, id, obsoleted);
@@ -207,16 +207,16 @@ impl Request {
             }
             ("POST", "/connect/systems/products/synchronize") => {
                 let sent = self.params["products"].as_array().unwrap();
-                let activated = session.activated_products(1).await?;
-                let stay = |id: &Option<String>| {
+                let (activations, known) = session.activations(1).await?;
+                let stay = |id: &u64| {
+                    let label = &known.product(*id).unwrap().label;
                     sent.iter()
-                        .any(|it| it["identifier"].as_str() == id.as_deref())
+                        .any(|it| it["identifier"].as_str() == label.identifier.as_deref())
                 };
-                let ids: Vec<u64> = activated
-                    .iter()
-                    .filter(|label| stay(&label.identifier))
-                    .map(|label| label.id)
-                    .collect();
+                let ids = activations.iter().map(|it| it.product_id);
+                // By their services' ids, which are the products' here.
+                let mut ids: Vec<u64> = ids.filter(stay).collect();
+                ids.sort_unstable();
                 let trees = session.trees(&ids).await?;
                 let rendering = Rendering {
                     base_url: rendering.base_url.for_synchronize(),
@@ -388,7 +388,7 @@ fn shape(product: &Value) -> String {
 }
 
 async fn rendered(session: &mut Session, root: u64) -> Value {
-    let trees = session.tree(root).await.unwrap();
+    let trees = session.trees(&[root]).await.unwrap();
     let body = rendering("http://rmt").product(&trees, root).unwrap();
     serde_json::from_str(&body).unwrap()
 }
@@ -421,7 +421,7 @@ async fn survives_circles_and_what_is_not_there(server: &Server) {
     execute(server, &database, change.to_owned()).await;
     let mut session = session(&registration).await;
     assert_eq!(shape(&rendered(&mut session, 1).await), "1[2[3[]]]");
-    let trees = session.tree(4711).await.unwrap();
+    let trees = session.trees(&[4711]).await.unwrap();
     assert_eq!(rendering("http://rmt").product(&trees, 4711), None);
     let trees = session.trees(&[]).await.unwrap();
     assert_eq!(rendering("http://rmt").products(&trees, &[1]), "[]");
@@ -443,24 +443,17 @@ async fn takes_few_statements(server: &Server) {
 
     let mut session = session(&registration).await;
     let rendering = rendering("http://rmt");
-    let start = selects(server).await;
-    let trees = session.tree(1).await.unwrap();
-    assert_eq!(selects(server).await - start, 1 + 1);
+    let start = server.selects().await;
+    let trees = session.trees(&[1]).await.unwrap();
+    assert_eq!(server.selects().await - start, 1 + 1);
     let body = rendering.product(&trees, 1).unwrap();
     assert_eq!(body.matches("\"extensions\":").count(), 22);
     assert_eq!(body.matches("\"autorefresh\":").count(), 110);
 
-    let start = selects(server).await;
+    let start = server.selects().await;
     let (activations, trees) = session.activations(1).await.unwrap();
-    assert_eq!(selects(server).await - start, 2 + 1);
+    assert_eq!(server.selects().await - start, 2 + 1);
     let body = rendering.activations(&trees, &activations);
     assert_eq!(body.matches("\"system_id\":1").count(), 22);
     assert_eq!(body.matches("\"extensions\":").count(), 22 + 21);
-}
-
-/// SELECTs so far, this one's own included.
-async fn selects(server: &Server) -> u64 {
-    let count = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
-                 WHERE VARIABLE_NAME = 'COM_SELECT'";
-    server.read("mysql", count).await.parse().unwrap()
 }

@@ -294,30 +294,23 @@ async fn lists_all_that_a_system_uses(
 }
 
 async fn takes_few_statements(server: &Server, registration: &Registration) {
-    let start = selects(server).await;
+    let start = server.selects().await;
     refusal(installer(registration, &json!({})).await);
-    assert_eq!(selects(server).await - start, 1);
+    assert_eq!(server.selects().await - start, 1);
 
-    let start = selects(server).await;
+    let start = server.selects().await;
     installer(registration, &sles("15.6")).await.unwrap();
-    assert_eq!(selects(server).await - start, 2 + 1);
+    assert_eq!(server.selects().await - start, 2 + 1);
 
-    let start = selects(server).await;
+    let start = server.selects().await;
     let subscription = registration.subscription("OK-631dff").await.unwrap();
     let body = products(registration, subscription.id, &json!({})).await;
-    assert_eq!(selects(server).await - start, 3 + 1);
+    assert_eq!(server.selects().await - start, 3 + 1);
     assert!(ids(&body).len() > 10, "{body}");
 
-    let start = selects(server).await;
+    let start = server.selects().await;
     registration.legacy_service(7, &rendering()).await.unwrap();
-    assert_eq!(selects(server).await - start, 1 + 1);
-}
-
-/// SELECTs so far, this one's own included.
-async fn selects(server: &Server) -> u64 {
-    let count = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
-                 WHERE VARIABLE_NAME = 'COM_SELECT'";
-    server.read("mysql", count).await.parse().unwrap()
+    assert_eq!(server.selects().await - start, 1 + 1);
 }
 
 async fn refuses_what_is_longer_than_the_server_reads(registration: &Registration) {

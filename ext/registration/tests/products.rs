@@ -12,7 +12,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::place::{Place, client, old_client, zypper};
+use common::place::{Place, actor, client, old_client, zypper};
 use common::server::Server;
 use common::tree::large_tree;
 use common::way::{Accident, accident_on};
@@ -76,14 +76,6 @@ async fn check(
         .check(&caller, action, params.as_bytes(), &progress)
         .await?;
     Ok((authenticated.unwrap(), checked))
-}
-
-fn actor(authenticated: &Authenticated) -> Actor {
-    Actor {
-        note: authenticated.note.clone(),
-        rotate_token: authenticated.knows_tokens(),
-        ..Actor::new(authenticated.system.clone())
-    }
 }
 
 /// An action with the check before it; what a step refuses is its failure.

@@ -12,13 +12,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::place::{Place, SUSECONNECT, TEXT, client, old_client, zypper};
+use common::place::{Place, SUSECONNECT, TEXT, actor, client, old_client, zypper};
 use common::server::Server;
 use common::way::{Accident, accident_on};
 use common::{config, predictable, registration};
 use registration::{
-    Actor, Authenticated, Credentials, Error, Failure, Found, Level, Progress, Registration,
-    TokenHeader, Updated, Written,
+    Authenticated, Credentials, Error, Failure, Found, Level, Progress, Registration, TokenHeader,
+    Updated, Written,
 };
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -30,14 +30,6 @@ async fn authenticate(
     registration
         .authenticate(credentials, &Progress::default())
         .await
-}
-
-fn actor(authenticated: &Authenticated) -> Actor {
-    Actor {
-        note: authenticated.note.clone(),
-        rotate_token: authenticated.knows_tokens(),
-        ..Actor::new(authenticated.system.clone())
-    }
 }
 
 async fn update(

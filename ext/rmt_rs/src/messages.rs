@@ -77,14 +77,7 @@ pub struct Question {
     action: String,
     /// Absent when others have authenticated the system.
     caller: Option<Caller>,
-    system: Option<SystemColumns>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SystemColumns {
-    id: u64,
-    proxy_byos_mode: Option<i32>,
+    system: Option<KnownSystem>,
 }
 
 impl Question {
@@ -99,10 +92,7 @@ impl Question {
         };
         let caller = match (self.caller, self.system) {
             (Some(caller), None) => registration::Caller::Unknown(caller.into()),
-            (None, Some(system)) => registration::Caller::Known(KnownSystem {
-                id: system.id,
-                proxy_byos_mode: system.proxy_byos_mode,
-            }),
+            (None, Some(system)) => registration::Caller::Known(system),
             _ => return None,
         };
         Some((caller, action))
@@ -227,22 +217,9 @@ impl From<Authorised> for Actor {
 #[derive(Serialize)]
 pub struct Outcome {
     system: SystemRow,
-    created: Vec<Activation>,
-    removed: Vec<Activation>,
+    created: Vec<ActivationKey>,
+    removed: Vec<ActivationKey>,
     log: Vec<Line>,
-}
-
-#[derive(Serialize)]
-struct Activation {
-    id: u64,
-    service_id: u64,
-}
-
-impl From<ActivationKey> for Activation {
-    fn from(key: ActivationKey) -> Self {
-        let ActivationKey { id, service_id } = key;
-        Self { id, service_id }
-    }
 }
 
 impl Outcome {
@@ -250,8 +227,8 @@ impl Outcome {
     pub fn of(acted: Acted) -> (Self, String) {
         let outcome = Self {
             system: acted.system,
-            created: acted.created.into_iter().map(Activation::from).collect(),
-            removed: acted.removed.into_iter().map(Activation::from).collect(),
+            created: acted.created,
+            removed: acted.removed,
             log: acted.log.into_iter().map(Line::from).collect(),
         };
         (outcome, acted.body)

@@ -43,13 +43,6 @@ RSpec.describe 'The controller door' do
     File.read(@host.log)
   end
 
-  def be_refused_with(status, message)
-    satisfy("be #{status} #{message}") do |answer|
-      answer.code == status.to_s && answer['Content-Type'] == 'application/json; charset=utf-8' &&
-        JSON.parse(answer.body) == { 'type' => 'error', 'error' => message, 'localized_error' => message }
-    end
-  end
-
   # What Rust can carry out.
   def operations
     RmtRs::Operations::ALL.keys

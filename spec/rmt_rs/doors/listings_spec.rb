@@ -44,13 +44,6 @@ RSpec.describe 'The controller door of listings' do
     read.call - before
   end
 
-  def be_refused_with(status, message)
-    satisfy("be #{status} #{message}") do |answer|
-      answer.code == status.to_s && answer['Content-Type'] == 'application/json; charset=utf-8' &&
-        JSON.parse(answer.body) == { 'type' => 'error', 'error' => message, 'localized_error' => message }
-    end
-  end
-
   def add_system(database)
     database.with_client do |sql|
       sql.query('INSERT INTO systems (id, login, password, system_information, created_at, updated_at) ' \

@@ -54,13 +54,6 @@ RSpec.describe 'The controller door of products' do
     File.read(host.log)
   end
 
-  def be_refused_with(status, message)
-    satisfy("be #{status} #{message}") do |answer|
-      answer.code == status.to_s &&
-        JSON.parse(answer.body) == { 'type' => 'error', 'error' => message, 'localized_error' => message }
-    end
-  end
-
   it 'activates in Rust, in two trips, with the callbacks of others in between' do
     prepared = -> { rows("SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'").first['Value'].to_i }
     before = prepared.call

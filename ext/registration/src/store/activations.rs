@@ -1,6 +1,7 @@
 //! Statements that write activations. All of them belong into a transaction that holds the system:
 //! then nobody else changes what it has activated.
 
+use serde::Serialize;
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{MySql, QueryBuilder, Row};
 use time::PrimitiveDateTime;
@@ -11,7 +12,7 @@ use crate::catalog::Label;
 use crate::error::{Error, Failure};
 
 /// An activation that was made or removed, for those who want to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ActivationKey {
     /// `activations.id`.
     pub id: u64,
@@ -55,11 +56,8 @@ impl Session {
                 id: result.last_insert_id(),
                 service_id,
             })),
-            Err(error) => match number(&error) {
-                Some(1062) => Ok(None),
-                Some(1452) => Err(Failure::unwritten(Error::Gone).into()),
-                _ => Err(error.into()),
-            },
+            Err(error) if number(&error) == Some(1062) => Ok(None),
+            Err(error) => Err(gone_or(error)),
         }
     }
 
@@ -74,7 +72,7 @@ impl Session {
         subscription_id: u64,
         now: PrimitiveDateTime,
     ) -> Result<(), Interruption> {
-        let result = sqlx::query(
+        sqlx::query(
             "UPDATE activations SET subscription_id = ?, updated_at = ? \
              WHERE system_id = ? AND service_id = ? AND NOT (subscription_id <=> ?)",
         )
@@ -84,14 +82,9 @@ impl Session {
         .bind(service_id)
         .bind(subscription_id)
         .execute(self.connection())
-        .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) if number(&error) == Some(1452) => {
-                Err(Failure::unwritten(Error::Gone).into())
-            }
-            Err(error) => Err(error.into()),
-        }
+        .await
+        .map_err(gone_or)?;
+        Ok(())
     }
 
     /// Deletes activations.
@@ -183,6 +176,14 @@ impl Session {
         .fetch_optional(self.connection())
         .await?;
         Ok(row.is_some())
+    }
+}
+
+/// [`Error::Gone`] for a violated foreign key.
+fn gone_or(error: sqlx::Error) -> Interruption {
+    match number(&error) {
+        Some(1452) => Failure::unwritten(Error::Gone).into(),
+        _ => error.into(),
     }
 }
 

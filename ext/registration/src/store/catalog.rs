@@ -216,14 +216,6 @@ impl Session {
         .await
     }
 
-    /// The tree of the product `root`; see [`Session::trees`].
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn tree(&mut self, root: u64) -> Result<Trees, Interruption> {
-        self.trees(&[root]).await
-    }
-
     /// The trees of the products `roots`, in one statement however many and large they are.
     ///
     /// Rows of `products_extensions` name the root they are for, so that a tree needs no search
@@ -416,21 +408,6 @@ impl Session {
         .await
     }
 
-    /// The products a system has activated. They come by their services' ids: RMT's join runs
-    /// through the unique key of `activations`.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn activated_products(&mut self, system_id: u64) -> Result<Vec<Label>, Interruption> {
-        let mut query = QueryBuilder::new("SELECT ");
-        query.push(LABEL).push(
-            " FROM activations a JOIN services s ON s.id = a.service_id \
-             JOIN products p ON p.id = s.product_id WHERE a.system_id = ",
-        );
-        query.push_bind(system_id).push(" ORDER BY s.id");
-        self.labels(query).await
-    }
-
     /// Those products of a subscription that `criteria` describe, by their ids.
     ///
     /// # Errors
@@ -448,10 +425,6 @@ impl Session {
         query.push_bind(subscription_id);
         criteria.push(&mut query);
         query.push(" ORDER BY p.id");
-        self.labels(query).await
-    }
-
-    async fn labels(&mut self, mut query: QueryBuilder<MySql>) -> Result<Vec<Label>, Interruption> {
         let limit = self.statement_timeout();
         Self::bounded(limit, async {
             let rows = query.build().fetch_all(self.connection()).await?;

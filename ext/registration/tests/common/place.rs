@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use registration::{Credentials, TokenHeader};
+use registration::{Actor, Authenticated, Credentials, TokenHeader};
 use sqlx::AssertSqlSafe;
 
 use super::server::Server;
@@ -34,6 +34,15 @@ pub fn zypper(credentials: Credentials) -> Credentials {
     Credentials {
         user_agent: Some("zYpP 17".to_owned()),
         ..credentials
+    }
+}
+
+/// Who an operation is carried out for once it is known who asks.
+pub fn actor(authenticated: &Authenticated) -> Actor {
+    Actor {
+        note: authenticated.note.clone(),
+        rotate_token: authenticated.knows_tokens(),
+        ..Actor::new(authenticated.system.clone())
     }
 }
 

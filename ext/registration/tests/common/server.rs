@@ -121,6 +121,13 @@ impl Server {
             .collect()
     }
 
+    /// SELECTs so far, this one's own included.
+    pub async fn selects(&self) -> u64 {
+        let count = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
+                     WHERE VARIABLE_NAME = 'COM_SELECT'";
+        self.read("mysql", count).await.parse().unwrap()
+    }
+
     /// What was done since, without the counting itself.
     pub async fn since(&self, before: &[u64]) -> Vec<u64> {
         let mut counts: Vec<_> = (self.counters().await.iter())

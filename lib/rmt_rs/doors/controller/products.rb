@@ -116,7 +116,7 @@ module RmtRs
 
           raise Declined, 'the check is left to Ruby' if @findings
 
-          find_out(system: { id: @system.id, proxy_byos_mode: columns_of(@system)['proxy_byos_mode'] })
+          find_out(system: { id: @system.id, proxy_byos_mode: byos_mode_of(@system) })
         end
 
         def same_product?

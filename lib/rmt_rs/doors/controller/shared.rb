@@ -198,9 +198,13 @@ module RmtRs
         # The columns of a record as the database has them.
         def columns_of(system)
           columns = system.attributes.transform_values { |value| value.respond_to?(:utc) ? value.utc.strftime('%F %T') : value }
-          mode = columns['proxy_byos_mode']
-          mode = ::System.proxy_byos_modes[mode] if mode.is_a?(String)
-          columns.merge('proxy_byos_mode' => mode)
+          columns.merge('proxy_byos_mode' => byos_mode_of(system))
+        end
+
+        # The number behind the model's enum.
+        def byos_mode_of(system)
+          mode = system.proxy_byos_mode
+          mode.is_a?(String) ? ::System.proxy_byos_modes[mode] : mode
         end
 
         # Runs what others want called when a record is created or deleted. That is done: a client that

@@ -1,0 +1,16 @@
+# frozen_string_literal: true
+
+require 'json'
+
+# How RMT words a refusal.
+module Refusals
+  # @param status [Integer]
+  # @param message [String]
+  # @return [RSpec::Matchers::BuiltIn::Satisfy] matches a Net::HTTPResponse
+  def be_refused_with(status, message)
+    satisfy("be #{status} #{message}") do |answer|
+      answer.code == status.to_s && answer['Content-Type'] == 'application/json; charset=utf-8' &&
+        JSON.parse(answer.body) == { 'type' => 'error', 'error' => message, 'localized_error' => message }
+    end
+  end
+end
