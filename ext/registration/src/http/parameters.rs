@@ -118,8 +118,7 @@ fn normalize(value: &mut Value, depth: usize) -> Result<(), Pass> {
         Value::Number(number) => {
             let text = number.to_string();
             if text.contains(['.', 'e', 'E']) {
-                let finite = text.parse().is_ok_and(f64::is_finite);
-                if text.len() > LONGEST_FLOAT || !finite {
+                if text.len() > LONGEST_FLOAT || !text.parse().is_ok_and(is_unmistakable) {
                     return Err(Pass("a number that Ruby rounds"));
                 }
             }
@@ -139,6 +138,15 @@ fn normalize(value: &mut Value, depth: usize) -> Result<(), Pass> {
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
     Ok(())
+}
+
+/// Whether there is but one way to write `float` with the fewest digits. With more than fifteen there may be
+/// two, and Ruby takes another one than Rust.
+fn is_unmistakable(float: f64) -> bool {
+    const DIGITS: usize = f64::DIGITS as usize;
+    let scientific = format!("{float:e}");
+    let mantissa = scientific.split('e').next().unwrap_or_default();
+    float.is_finite() && mantissa.bytes().filter(u8::is_ascii_digit).count() <= DIGITS
 }
 
 /// The pairs of a query string without anything that Rack makes arrays or objects of.
