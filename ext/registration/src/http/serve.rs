@@ -136,7 +136,10 @@ impl<'a> Serving<'a> {
     }
 
     async fn announce(&mut self) -> Result<(), Halt> {
-        let parameters = selected(&self.parameters, &["hostname", "hwinfo", "system_profiles"]);
+        let parameters = selected(
+            &mut self.parameters,
+            &["hostname", "hwinfo", "system_profiles"],
+        );
         let announced = self.registration.announce(&parameters, self.progress);
         let announced = announced.await.map_err(|it| self.halt(it))?;
         self.forget_profiles(announced.clear_profile_cache);
@@ -148,7 +151,7 @@ impl<'a> Serving<'a> {
 
     async fn update(&mut self) -> Result<(), Halt> {
         let names = ["hostname", "hwinfo", "online_at", "system_profiles"];
-        let parameters = selected(&self.parameters, &names);
+        let parameters = selected(&mut self.parameters, &names);
         let actor = self.authenticate(true, false).await?;
         let updated = self.registration.update(&actor, &parameters, self.progress);
         let updated = updated.await.map_err(|it| self.halt(it))?;
@@ -172,7 +175,7 @@ impl<'a> Serving<'a> {
         let rendering = self.rendering()?;
         let defer = action != Action::Show;
         let caller = Caller::Unknown(self.credentials(defer, false)?);
-        let parameters = selected(&self.parameters, PRODUCT);
+        let parameters = selected(&mut self.parameters, PRODUCT);
         let checked = self
             .registration
             .check(&caller, action, &parameters, self.progress);
@@ -231,7 +234,7 @@ impl<'a> Serving<'a> {
         if params::blank(self.parameters.get("products")) {
             return Err(Halt::Pass("no products"));
         }
-        let parameters = selected(&self.parameters, &["products"]);
+        let parameters = selected(&mut self.parameters, &["products"]);
         let actor = self.authenticate(true, false).await?;
         let registration = self.registration;
         let acted = registration.synchronize(&actor, &parameters, &rendering, self.progress);
@@ -256,7 +259,7 @@ impl<'a> Serving<'a> {
         if self.parameters.get("payload").is_some_and(Value::is_string) {
             names.push("payload");
         }
-        let parameters = scalars(&self.parameters, &names);
+        let parameters = scalars(&mut self.parameters, &names);
         let body = self.registration.installer(&parameters, &rendering);
         let body = body.await.map_err(|it| self.halt(it))?;
         self.render(200, Content::Json, body);
@@ -276,7 +279,7 @@ impl<'a> Serving<'a> {
         let subscription = self.registration.subscription(&regcode);
         let subscription = subscription.await.map_err(|it| self.halt(it))?;
         self.log(LogLine::info("Authenticated with token".to_owned()));
-        let parameters = scalars(&self.parameters, LISTED);
+        let parameters = scalars(&mut self.parameters, LISTED);
         let registration = self.registration;
         let body = registration.subscription_products(subscription.id, &parameters, &rendering);
         let body = body.await.map_err(|it| self.halt(it))?;
