@@ -32,10 +32,6 @@ pub struct Answer {
     pub format: &'static str,
     /// Parameters that the path holds.
     pub path_params: Vec<(&'static str, String)>,
-    /// What the log says after `Parameters: `, empty when that line is not written. Nothing when Ruby is to
-    /// print it: without [`Settings::parameter_log`](super::Settings::parameter_log), and where letters
-    /// beyond ASCII are in it.
-    pub parameters: Option<String>,
     /// The callback that has answered in the place of the action, by its name; `block` for the one of
     /// `ServicesController`, which has none. The log says `Filter chain halted as …`.
     pub halted: Option<&'static str>,
@@ -80,7 +76,6 @@ impl Answer {
                 Operation::Service(id) => vec![("id", id.to_string())],
                 _ => Vec::new(),
             },
-            parameters: None,
             halted: None,
             log: Vec::new(),
         }

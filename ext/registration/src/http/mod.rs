@@ -7,7 +7,6 @@
 mod answer;
 mod base_url;
 mod credentials;
-mod logged;
 mod parameters;
 mod request;
 mod routes;
@@ -18,7 +17,6 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 pub use answer::Answer;
-pub use logged::{ParameterLog, Wrapper};
 pub use request::{PARTS, Request};
 
 /// What does not change while the process runs.
@@ -38,8 +36,6 @@ pub struct Settings {
     pub redirect_hosts: Vec<String>,
     /// See [`Credentials`](crate::Credentials).
     pub tokens_enabled: bool,
-    /// How [`Answer::parameters`] is made, if it is to be.
-    pub parameter_log: Option<ParameterLog>,
 }
 
 /// What became of a request.
@@ -102,7 +98,6 @@ impl Settings {
             credentials_in_repoindex: false,
             redirect_hosts: Vec::new(),
             tokens_enabled: true,
-            parameter_log: None,
         }
     }
 }

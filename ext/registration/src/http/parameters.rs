@@ -16,25 +16,12 @@ const LONGEST_FLOAT: usize = 40;
 /// No client sends a tenth of it.
 const MOST_PAIRS: usize = 100;
 
-/// The parameters of a request.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Parameters {
-    /// Those of query string and body.
-    pub all: Map<String, Value>,
-    /// A body that is no object, and has no names by which an action could ask for anything in it.
-    pub nameless: Option<Value>,
-    /// The names in the body.
-    pub body_keys: Vec<String>,
-    /// Whether the request says that its body is JSON.
-    pub json: bool,
-}
-
 /// The parameters of query string and body.
-pub(super) fn of(request: &Request) -> Result<Parameters, Pass> {
+pub(super) fn of(request: &Request) -> Result<Map<String, Value>, Pass> {
     let mut parameters = body(request)?;
     let query = request.plain(Part::Query)?.unwrap_or_default();
     for (key, value) in pairs(query)? {
-        parameters.all.insert(key, value);
+        parameters.insert(key, value);
     }
     Ok(parameters)
 }
@@ -67,7 +54,8 @@ fn taken(
     Value::Object(chosen).to_string().into_bytes()
 }
 
-fn body(request: &Request) -> Result<Parameters, Pass> {
+/// What is no object has no names by which an action could ask for it.
+fn body(request: &Request) -> Result<Map<String, Value>, Pass> {
     let body = request.body();
     if request.has(Part::TransferEncoding) {
         return Err(Pass("a body in an encoding of its own"));
@@ -83,24 +71,16 @@ fn body(request: &Request) -> Result<Parameters, Pass> {
         None if body.is_empty() || request.bytes(Part::Method) != Some(b"POST") => false,
         _ => return Err(Pass("another content type")),
     };
-    let mut parameters = Parameters {
-        json,
-        ..Parameters::default()
-    };
     if !json || body.is_empty() {
-        return Ok(parameters);
+        return Ok(Map::new());
     }
     let value = serde_json::from_slice(body);
     let mut value = value.map_err(|_| Pass("a body that is not plain JSON"))?;
     normalize(&mut value, 0)?;
     match value {
-        Value::Object(object) => {
-            parameters.body_keys = object.keys().cloned().collect();
-            parameters.all = object;
-        }
-        other => parameters.nameless = Some(other),
+        Value::Object(parameters) => Ok(parameters),
+        _ => Ok(Map::new()),
     }
-    Ok(parameters)
 }
 
 /// As clients write it. Rails knows more names.
@@ -205,9 +185,7 @@ mod tests {
     fn sent(parts: &[(Part, &str)], body: &[u8]) -> Option<Value> {
         let post = [(Part::Method, "POST")];
         let parts = [&post, parts].concat();
-        of(&Request::with(&parts, body))
-            .ok()
-            .map(|it| Value::Object(it.all))
+        of(&Request::with(&parts, body)).ok().map(Value::Object)
     }
 
     fn read(body: &str) -> Option<String> {
@@ -274,10 +252,7 @@ mod tests {
 
     #[test]
     fn without_a_type_only_what_is_no_post_is_certain() {
-        let of = |method, body: &[u8]| {
-            let read = of(&Request::with(&[(Part::Method, method)], body));
-            read.ok().map(|it| it.all)
-        };
+        let of = |method, body: &[u8]| of(&Request::with(&[(Part::Method, method)], body)).ok();
         assert_eq!(of("POST", b""), Some(Map::new()));
         assert_eq!(of("POST", br#"{"a":1}"#), None);
         assert_eq!(of("PUT", br#"{"a":1}"#), Some(Map::new()));

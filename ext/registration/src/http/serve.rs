@@ -78,21 +78,18 @@ impl<'a> Serving<'a> {
         progress: &'a Progress,
     ) -> Result<Self, Pass> {
         let route = Route::of(request, settings)?;
-        let sent = parameters::of(request)?;
-        if !route.operation.has_versions() && sent.all.contains_key("format") {
+        let parameters = parameters::of(request)?;
+        if !route.operation.has_versions() && parameters.contains_key("format") {
             return Err(Pass("another format"));
         }
-        let mut answer = Answer::new(&route);
-        let log = settings.parameter_log.as_ref();
-        answer.parameters = log.and_then(|it| it.text(&sent, &route));
         Ok(Self {
             registration,
             request,
             settings,
             progress,
-            answer,
+            answer: Answer::new(&route),
             route,
-            parameters: sent.all,
+            parameters,
             note: None,
         })
     }
