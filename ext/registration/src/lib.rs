@@ -34,6 +34,7 @@ mod deregister;
 mod destroy;
 mod error;
 mod health;
+pub mod http;
 mod installer;
 pub mod json;
 mod legacy_service;

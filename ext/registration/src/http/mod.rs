@@ -1,0 +1,103 @@
+//! Requests for an operation, as a web server hands them over, and answers to them, byte for byte
+//! RMT's (Rails 6.1 on Rack 2.2).
+//!
+//! What is not understood with certainty is not answered: [`Reply::Pass`], and Rails, which comes
+//! next, makes of it what it ever did.
+
+mod answer;
+mod base_url;
+mod credentials;
+mod parameters;
+mod request;
+mod routes;
+mod serve;
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+pub use answer::Answer;
+pub use request::{PARTS, Request};
+
+/// What does not change while the process runs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The operations that are answered here, by the names that `RmtRs::Operations` has for them,
+    /// `authenticate` and the steps among them. A request that needs another one is passed on.
+    pub operations: HashSet<String>,
+    /// See [`Rendering`](crate::catalog::Rendering).
+    pub free_as_stored: bool,
+    /// See [`Rendering`](crate::catalog::Rendering).
+    pub plugin_urls: bool,
+    /// See [`Rendering`](crate::catalog::Rendering).
+    pub credentials_in_repoindex: bool,
+    /// See [`Rendering`](crate::catalog::Rendering).
+    pub redirect_hosts: Vec<String>,
+    /// See [`Credentials`](crate::Credentials).
+    pub tokens_enabled: bool,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Reply {
+    /// Rails has to answer, and may do all of it from the start: nothing was written but what it will
+    /// find (a copied system) or do once more (that the system was seen). Why, in a few words that do
+    /// not depend on what the client sent.
+    Pass(&'static str),
+    /// It was carried out, or refused.
+    Answer(Box<Answer>),
+}
+
+/// Why a request is not understood here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pass(&'static str);
+
+/// Whether [`Registration::serve`](crate::Registration::serve) may answer a request of this method and
+/// path: a first look, cheap enough for every one.
+///
+/// ```
+/// use registration::http::is_ours;
+///
+/// assert!(is_ours("GET", "/services/1"));
+/// assert!(!is_ours("GET", "/services/1/"));
+/// assert!(!is_ours("HEAD", "/services/1"));
+/// ```
+pub fn is_ours(method: &str, path: &str) -> bool {
+    routes::operation(method, path).is_some()
+}
+
+#[cfg(test)]
+impl Settings {
+    /// Everything is Rust's.
+    fn all() -> Self {
+        let operations = [
+            "announce",
+            "authenticate",
+            "update",
+            "deregister",
+            "require_product",
+            "check_product_service_and_repositories",
+            "load_subscription",
+            "check_base_product_dependencies",
+            "activate",
+            "show",
+            "upgrade",
+            "destroy",
+            "synchronize",
+            "activations",
+            "service",
+            "installer",
+            "subscription_products",
+            "health",
+        ];
+        Self {
+            operations: operations.map(str::to_owned).into(),
+            free_as_stored: false,
+            plugin_urls: false,
+            credentials_in_repoindex: false,
+            redirect_hosts: Vec::new(),
+            tokens_enabled: true,
+        }
+    }
+}

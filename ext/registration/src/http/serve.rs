@@ -1,0 +1,509 @@
+//! From a request to its answer: what RMT's controllers do around the operations.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Content};
+use super::base_url::base_url;
+use super::credentials::{self, Authorization};
+use super::parameters::{self, scalars, selected};
+use super::request::{Part, Request};
+use super::routes::{Operation, Route};
+use super::{Pass, Reply, Settings};
+use crate::authenticate::{Authenticated, Credentials, Found, Note, TokenHeader};
+use crate::catalog::Rendering;
+use crate::error::{Error, Failure, Written};
+use crate::json::to_json;
+use crate::log::LogLine;
+use crate::{Acted, Action, Actor, Caller, Checked, Progress, Registration, params};
+
+/// What the steps before an action look at.
+const PRODUCT: &[&str] = &["identifier", "version", "arch", "token", "payload"];
+const LISTED: &[&str] = &["identifier", "version", "arch", "release_type"];
+const TOKEN: &str = "System-Token";
+
+impl Registration {
+    /// Answers a request whole, if it is understood. Answers do not depend on who called, only on the
+    /// request, the settings and the database.
+    ///
+    /// # Errors
+    /// Those after which Ruby may do better, nothing having been written but what it will find:
+    /// [`Error::Refused`] and [`Error::Internal`]; and [`Error::Abandoned`], after which nobody waits.
+    pub async fn serve(
+        &self,
+        request: &Request,
+        settings: &Settings,
+        progress: &Progress,
+    ) -> Result<Reply, Failure> {
+        let serving = match Serving::new(self, request, settings, progress) {
+            Ok(serving) => serving,
+            Err(Pass(why)) => return Ok(Reply::Pass(why)),
+        };
+        serving.answer().await
+    }
+}
+
+/// Why an operation did not come to its end.
+enum Halt {
+    Pass(&'static str),
+    /// It was answered before, by RMT's way to ask for credentials.
+    Denied,
+    /// By which operation, as the log has it.
+    Failed(&'static str, Failure),
+}
+
+impl From<Pass> for Halt {
+    fn from(Pass(why): Pass) -> Self {
+        Self::Pass(why)
+    }
+}
+
+/// A request that is understood, on its way.
+struct Serving<'a> {
+    registration: &'a Registration,
+    request: &'a Request,
+    settings: &'a Settings,
+    progress: &'a Progress,
+    route: Route,
+    parameters: Map<String, Value>,
+    answer: Answer,
+    /// What an authentication has left to the operation. Whatever becomes of that, somebody writes it.
+    note: Option<Note>,
+}
+
+impl<'a> Serving<'a> {
+    fn new(
+        registration: &'a Registration,
+        request: &'a Request,
+        settings: &'a Settings,
+        progress: &'a Progress,
+    ) -> Result<Self, Pass> {
+        let route = Route::of(request, settings)?;
+        let parameters = parameters::of(request)?;
+        if !route.operation.has_versions() && parameters.contains_key("format") {
+            return Err(Pass("another format"));
+        }
+        Ok(Self {
+            registration,
+            request,
+            settings,
+            progress,
+            answer: Answer::new(&route),
+            route,
+            parameters,
+            note: None,
+        })
+    }
+
+    async fn answer(mut self) -> Result<Reply, Failure> {
+        match self.carry_out().await {
+            Ok(()) => self.count(self.route.operation.name(), "rust"),
+            Err(Halt::Denied) => {}
+            Err(Halt::Pass(why)) => return Ok(Reply::Pass(why)),
+            Err(Halt::Failed(operation, failure)) => {
+                if let Some(why) = self.failed(operation, failure)? {
+                    return Ok(Reply::Pass(why));
+                }
+            }
+        }
+        self.write_note().await;
+        self.answer.finish(self.request);
+        Ok(Reply::Answer(Box::new(self.answer)))
+    }
+
+    async fn carry_out(&mut self) -> Result<(), Halt> {
+        match self.route.operation {
+            Operation::Announce => self.announce().await,
+            Operation::Update => self.update().await,
+            Operation::Deregister => self.deregister().await,
+            Operation::Activate => self.act(Action::Activate).await,
+            Operation::Show => self.act(Action::Show).await,
+            Operation::Upgrade => self.act(Action::Upgrade).await,
+            Operation::Destroy => self.act(Action::Destroy).await,
+            Operation::Synchronize => self.synchronize().await,
+            Operation::Activations => self.activations().await,
+            Operation::Installer => self.installer().await,
+            Operation::SubscriptionProducts => self.subscription_products().await,
+            Operation::Service(id) => self.service(id).await,
+            Operation::Health => {
+                let body = crate::health().to_owned();
+                self.render(200, Content::Json, body);
+                Ok(())
+            }
+        }
+    }
+
+    async fn announce(&mut self) -> Result<(), Halt> {
+        let parameters = selected(&self.parameters, &["hostname", "hwinfo", "system_profiles"]);
+        let announced = self.registration.announce(&parameters, self.progress);
+        let announced = announced.await.map_err(|it| self.halt(it))?;
+        self.forget_profiles(announced.clear_profile_cache);
+        let name = announced.hostname.as_deref().unwrap_or_default();
+        self.log(LogLine::info(format!("System '{name}' announced")));
+        self.render(201, Content::Json, announced.body());
+        Ok(())
+    }
+
+    async fn update(&mut self) -> Result<(), Halt> {
+        let names = ["hostname", "hwinfo", "online_at", "system_profiles"];
+        let parameters = selected(&self.parameters, &names);
+        let actor = self.authenticate(true, false).await?;
+        let updated = self.registration.update(&actor, &parameters, self.progress);
+        let updated = updated.await.map_err(|it| self.halt(it))?;
+        self.note = None;
+        self.forget_profiles(updated.clear_profile_cache);
+        self.answer.log.extend(updated.log);
+        self.rotated(updated.system_token);
+        Ok(())
+    }
+
+    async fn deregister(&mut self) -> Result<(), Halt> {
+        let system = self.authenticate(true, false).await?.system;
+        let left = self.registration.deregister(&system, self.progress);
+        left.await.map_err(|it| self.halt(it))?;
+        self.note = None;
+        Ok(())
+    }
+
+    /// An action on a product, with the steps before it.
+    async fn act(&mut self, action: Action) -> Result<(), Halt> {
+        let rendering = self.rendering()?;
+        let defer = action != Action::Show;
+        let caller = Caller::Unknown(self.credentials(defer, false)?);
+        let parameters = selected(&self.parameters, PRODUCT);
+        let checked = self
+            .registration
+            .check(&caller, action, &parameters, self.progress);
+        let (authenticated, checked) = checked
+            .await
+            .map_err(|it| Halt::Failed("authenticate", it))?;
+        let authenticated = authenticated.ok_or(Halt::Pass("nobody was authenticated"))?;
+        let actor = self.recognise(authenticated);
+        if let Some((_, failure)) = &checked.failed {
+            return Err(self.halt(failure.clone()));
+        }
+        if action == Action::Show {
+            let body = checked.show(&rendering).map_err(|it| self.halt(it))?;
+            self.render(200, Content::Json, body);
+            return Ok(());
+        }
+        let acted = self.change(action, &checked, &actor, &rendering).await;
+        let acted = acted.map_err(|it| self.halt(it))?;
+        let status = if action == Action::Destroy { 200 } else { 201 };
+        self.acted(acted, status);
+        Ok(())
+    }
+
+    async fn change(
+        &self,
+        action: Action,
+        checked: &Checked,
+        actor: &Actor,
+        rendering: &Rendering,
+    ) -> Result<Acted, Failure> {
+        let (registration, progress) = (self.registration, self.progress);
+        let subscription = checked.subscription.as_ref().map(|it| it.id);
+        match action {
+            Action::Activate => {
+                registration
+                    .activate(checked, actor, subscription, rendering, progress)
+                    .await
+            }
+            Action::Upgrade => {
+                registration
+                    .upgrade(checked, actor, subscription, rendering, progress)
+                    .await
+            }
+            Action::Destroy => {
+                registration
+                    .destroy(checked, actor, rendering, progress)
+                    .await
+            }
+            Action::Show => Err(Failure::unwritten(Error::Declined("show changes nothing"))),
+        }
+    }
+
+    async fn synchronize(&mut self) -> Result<(), Halt> {
+        let rendering = self.rendering()?;
+        // Rails answers 400 in a shape of its own.
+        if params::blank(self.parameters.get("products")) {
+            return Err(Halt::Pass("no products"));
+        }
+        let parameters = selected(&self.parameters, &["products"]);
+        let actor = self.authenticate(true, false).await?;
+        let registration = self.registration;
+        let acted = registration.synchronize(&actor, &parameters, &rendering, self.progress);
+        let acted = acted.await.map_err(|it| self.halt(it))?;
+        self.acted(acted, 200);
+        Ok(())
+    }
+
+    async fn activations(&mut self) -> Result<(), Halt> {
+        let rendering = self.rendering()?;
+        let system = self.authenticate(false, false).await?.system;
+        let body = self.registration.activations(system.id, &rendering);
+        let body = body.await.map_err(|it| self.halt(it))?;
+        self.render(200, Content::Json, body);
+        Ok(())
+    }
+
+    async fn installer(&mut self) -> Result<(), Halt> {
+        let rendering = self.rendering()?;
+        let mut names = LISTED.to_vec();
+        // RMT reads it only when it is text.
+        if self.parameters.get("payload").is_some_and(Value::is_string) {
+            names.push("payload");
+        }
+        let parameters = scalars(&self.parameters, &names);
+        let body = self.registration.installer(&parameters, &rendering);
+        let body = body.await.map_err(|it| self.halt(it))?;
+        self.render(200, Content::Json, body);
+        Ok(())
+    }
+
+    async fn subscription_products(&mut self) -> Result<(), Halt> {
+        let rendering = self.rendering()?;
+        let Authorization::Sent(regcode) = credentials::token(self.request)? else {
+            let body = "HTTP Token: Access denied.\n".to_owned();
+            self.answer
+                .header("WWW-Authenticate", "Token realm=\"Application\"");
+            self.render(401, Content::Text, body);
+            self.answer.halted = Some("authenticate_with_token");
+            return Err(Halt::Denied);
+        };
+        let subscription = self.registration.subscription(&regcode);
+        let subscription = subscription.await.map_err(|it| self.halt(it))?;
+        self.log(LogLine::info("Authenticated with token".to_owned()));
+        let parameters = scalars(&self.parameters, LISTED);
+        let registration = self.registration;
+        let body = registration.subscription_products(subscription.id, &parameters, &rendering);
+        let body = body.await.map_err(|it| self.halt(it))?;
+        self.render(200, Content::Json, body);
+        Ok(())
+    }
+
+    /// Only zypper has to say who it is. It knows no tokens, so of several systems nobody can tell which
+    /// one it is on.
+    async fn service(&mut self, id: u64) -> Result<(), Halt> {
+        let rendering = self.rendering()?;
+        let agent = self.request.utf8(Part::UserAgent)?.unwrap_or_default();
+        if agent
+            .get(..4)
+            .is_some_and(|it| it.eq_ignore_ascii_case("zypp"))
+        {
+            self.authenticate(false, true).await?;
+        }
+        let body = self.registration.service(id, &rendering);
+        match body.await.map_err(|it| self.halt(it))? {
+            Some(body) => self.render(200, Content::Xml, body),
+            None => return Err(Halt::Pass("no such service")),
+        }
+        Ok(())
+    }
+
+    /// The step before most operations (RMT: `authenticate_system`).
+    async fn authenticate(&mut self, defer: bool, skip_on_duplicated: bool) -> Result<Actor, Halt> {
+        let credentials = self.credentials(defer, skip_on_duplicated)?;
+        let authenticated = self.registration.authenticate(&credentials, self.progress);
+        let authenticated = authenticated
+            .await
+            .map_err(|it| Halt::Failed("authenticate", it))?;
+        Ok(self.recognise(authenticated))
+    }
+
+    fn credentials(&mut self, defer: bool, skip_on_duplicated: bool) -> Result<Credentials, Halt> {
+        let Authorization::Sent((login, password)) = credentials::basic(self.request)? else {
+            let body = "HTTP Basic: Access denied.\n".to_owned();
+            self.answer
+                .header("WWW-Authenticate", "Basic realm=\"RMT API\"");
+            // Rails renders nothing here, it sets the body.
+            self.answer.respond(401, Content::Html, body);
+            self.answer.halted = Some(match self.route.operation {
+                Operation::Service(_) => "block",
+                _ => "authenticate_system",
+            });
+            return Err(Halt::Denied);
+        };
+        let token = self.request.utf8(Part::SystemToken)?;
+        Ok(Credentials {
+            login,
+            password,
+            token: match token {
+                Some(token) => TokenHeader::Present(Some(token.to_owned())),
+                None => TokenHeader::Absent,
+            },
+            user_agent: self.request.utf8(Part::UserAgent)?.map(str::to_owned),
+            tokens_enabled: self.settings.tokens_enabled,
+            skip_on_duplicated,
+            defer,
+        })
+    }
+
+    /// Shows the token, also with a later error, and keeps what is to be noted.
+    fn recognise(&mut self, authenticated: Authenticated) -> Actor {
+        self.count("authenticate", "rust");
+        self.answer.log.extend(authenticated.log_line());
+        let rotate_token = authenticated.knows_tokens();
+        if authenticated.found != Found::Skipped {
+            self.note = authenticated.note.clone();
+            if let Some(token) = authenticated.token_echo {
+                // A system without one gets an empty header.
+                let token = if params::blank_text(&token) {
+                    String::new()
+                } else {
+                    token
+                };
+                self.answer.header(TOKEN, token);
+            }
+        }
+        Actor {
+            system: authenticated.system,
+            note: authenticated.note,
+            rotate_token,
+        }
+    }
+
+    fn acted(&mut self, acted: Acted, status: u16) {
+        self.note = None;
+        self.answer.log.extend(acted.log);
+        self.rotated(acted.system_token);
+        self.render(status, Content::Json, acted.body);
+    }
+
+    fn rotated(&mut self, system_token: Option<String>) {
+        if let Some(token) = system_token {
+            self.answer.header(TOKEN, token);
+        }
+    }
+
+    fn forget_profiles(&mut self, forget: bool) {
+        if forget {
+            self.answer
+                .header("X-System-Profiles-Action", "clear-cache");
+        }
+    }
+
+    /// What an answer about the catalog depends on besides the catalog.
+    fn rendering(&self) -> Result<Rendering, Pass> {
+        let Settings {
+            free_as_stored,
+            plugin_urls,
+            credentials_in_repoindex,
+            ref redirect_hosts,
+            ..
+        } = *self.settings;
+        Ok(Rendering {
+            free_as_stored,
+            plugin_urls,
+            credentials_in_repoindex,
+            redirect_hosts: redirect_hosts.clone(),
+            ..Rendering::new(base_url(self.request)?)
+        })
+    }
+
+    fn render(&mut self, status: u16, content: Content, body: String) {
+        self.answer.render(status, content, body, &self.route);
+    }
+
+    fn count(&mut self, operation: &'static str, outcome: &'static str) {
+        self.answer.counts.push((operation, outcome));
+    }
+
+    fn log(&mut self, line: LogLine) {
+        self.answer.log.push(line);
+    }
+
+    fn halt(&self, failure: Failure) -> Halt {
+        Halt::Failed(self.route.operation.name(), failure)
+    }
+
+    /// Answers for a failure, or says why Rails is to.
+    fn failed(
+        &mut self,
+        operation: &'static str,
+        failure: Failure,
+    ) -> Result<Option<&'static str>, Failure> {
+        match failure.error {
+            Error::Gone => {
+                let error = "The system is not valid or no longer exists";
+                let body = to_json(&json!({ "errors": error }));
+                self.render(422, Content::Json, body);
+            }
+            Error::BadInput(message) => self.refuse(operation, 422, &message),
+            Error::Rmt { status, message } => self.refuse(operation, status, &message),
+            Error::Invalid(_) if failure.written == Written::No => {
+                return Ok(Some("a record that would be invalid"));
+            }
+            Error::Declined(_) if failure.written == Written::No => {
+                return Ok(Some("parameters that only Rails understands"));
+            }
+            Error::Unavailable(_) => self.give_up(operation, &failure),
+            _ if failure.written == Written::Perhaps => self.give_up(operation, &failure),
+            _ => return Err(failure),
+        }
+        Ok(None)
+    }
+
+    /// Ends a request that is the client's fault.
+    fn refuse(&mut self, operation: &'static str, status: u16, message: &str) {
+        self.count(operation, "refused");
+        let quoted = harmless(message);
+        self.log(LogLine::info(format!(
+            "rmt_rs: {operation} refused: {quoted}"
+        )));
+        self.answer.error(status, message, &self.route);
+    }
+
+    /// Ends a request for which there is no database.
+    fn give_up(&mut self, operation: &'static str, failure: &Failure) {
+        // To try that now would only be to wait longer.
+        self.note = None;
+        self.count(operation, "unavailable");
+        self.log(LogLine::error(format!(
+            "rmt_rs: {operation} failed: {failure}"
+        )));
+        let message = "The database is not available at the moment. Please try again later.";
+        self.answer.error(503, message, &self.route);
+    }
+
+    /// What no operation came to write. That this fails is no reason to answer otherwise.
+    async fn write_note(&mut self) {
+        let Some(note) = self.note.take() else {
+            return;
+        };
+        if let Err(failure) = self.registration.note(&note, self.progress).await {
+            let action = self.route.action;
+            self.log(LogLine::error(format!(
+                "rmt_rs: {action}: the system is not noted as seen: {failure}"
+            )));
+        }
+    }
+}
+
+/// `message`, which may quote the client, for the log: not long, and on one line.
+fn harmless(message: &str) -> String {
+    const LONGEST: usize = 200;
+    const END: &str = "...";
+    let mut text: String = if message.chars().count() > LONGEST {
+        let kept = message.chars().take(LONGEST - END.len());
+        kept.chain(END.chars()).collect()
+    } else {
+        message.to_owned()
+    };
+    if text.contains(char::is_control) {
+        text = text.replace(char::is_control, "?");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_logged_of_a_client_is_short_and_on_one_line() {
+        assert_eq!(harmless("a\nb\u{85}é"), "a?b?é");
+        let long = "é".repeat(201);
+        assert_eq!(harmless(&long), format!("{}...", "é".repeat(197)));
+        assert_eq!(harmless(&"é".repeat(200)), "é".repeat(200));
+    }
+}
