@@ -17,7 +17,7 @@ module Comparison
   class Plan
     # Numbers: their defaults. What RAMP_… mean is said in bench/k6/ramp.js, and so on.
     NUMBERS = { 'ROUNDS' => 5, 'HERD_ROUNDS' => 1, 'MEMORY_ROUNDS' => 1, 'WARMUP' => 5, 'WORKERS' => 2, 'THREADS' => 5,
-                'USERS' => 10, 'DURATION' => 20, 'REGISTRATIONS' => 100_000, 'MEMORY_LIMIT' => 300,
+                'USERS' => 10, 'DURATION' => 20, 'REGISTRATIONS' => 100_000, 'MEMORY_LIMIT' => 180,
                 'RAMP_FROM' => 1, 'RAMP_TO' => 200, 'RAMP_FACTOR' => 1.25, 'RAMP_STEP' => 10, 'RAMP_LIMIT' => 1000,
                 'RAMP_USERS' => 500, 'INSTANCES' => 2000, 'WITHIN' => 5, 'FLEET' => 20_000, 'UPDATES' => 5000 }.freeze
     FRACTIONS = %w[RAMP_FROM RAMP_TO RAMP_FACTOR WITHIN].freeze
