@@ -54,6 +54,7 @@ module RmtRs
           input = env['rack.input']
           input.rewind if input.respond_to?(:rewind)
           RmtRs.count(:rack, reason)
+          Rails.logger.debug { "rmt_rs: #{env['REQUEST_METHOD']} #{env['PATH_INFO']} goes on to Rails: #{reason}" }
           nil
         end
 
