@@ -75,21 +75,22 @@ module RmtRs
     # A library that cannot be used is logged, and RMT goes on without it.
     #
     # @param configuration [Configuration]
-    # @param root [String] the application's root
+    # @param application [Rails::Application]
     # @param database [Hash{Symbol => Object}] ActiveRecord's configuration_hash
     # @return [void]
     # @raise [ConfigurationError]
-    def switch_on(configuration, root:, database:)
+    def switch_on(configuration, application:, database:)
       native = configuration.to_native(database)
       Native.load!
       Native.configure(native)
-      survey = Survey.new(root)
+      survey = Survey.new(application.root)
       reasons = survey.reasons
       @operations = reasons.select { |_, why| why.empty? }.keys
       @honoured_callbacks = survey.honoured if @operations.any?
       @plugin_urls = survey.plugin_urls?
-      learn_columns_at_boot if @operations.any?
+      @open_rack_door = -> { Doors::Rack.open(application, survey) } if configuration.rack?
       report(configuration, reasons.reject { |_, why| why.empty? })
+      learn_columns_at_boot if @operations.any?
     rescue LoadError, InternalError => e
       @operations = []
       logger&.error("rmt_rs #{VERSION}: off, Ruby answers everything: #{e.message}")
@@ -255,6 +256,15 @@ module RmtRs
       Native.health
     end
 
+    # What an answer about the catalog depends on besides the catalog and its URL.
+    #
+    # @return [Hash{Symbol => Object}] free_as_stored, plugin_urls, credentials_in_repoindex, redirect_hosts
+    def look
+      { free_as_stored: defined?(::SccProxy::Engine) ? true : false, plugin_urls: plugin_urls?,
+        credentials_in_repoindex: defined?(::StrictAuthentication::Engine) ? true : false,
+        redirect_hosts: '::RMT::Config'.safe_constantize.try(:redirect_repo_hosts) || [] }
+    end
+
     # What the columns of `systems` hold when nothing is said: for a record that is made without
     # asking the database. Rails asks it once for the columns, before it wraps parameters for the
     # first time, and waits as long as its client library does (120 s) for a database that is silent;
@@ -264,16 +274,21 @@ module RmtRs
     # @raise [Unavailable] when the database is silent
     # @raise [ActiveRecord::ActiveRecordError] when Rails cannot reach it
     def system_defaults
-      @system_defaults ||= begin
-        reach
-        # What wraps the parameters asks for the names.
-        ASKED_FOR_COLUMNS.filter_map(&:safe_constantize).each(&:attribute_names)
-        leave_unknown_columns_to_ruby
-        ::System.columns_hash.transform_values(&:default).freeze
-      end
+      @system_defaults || learn_columns
     end
 
     private
+
+    def learn_columns
+      reach
+      # What wraps the parameters asks for the names.
+      ASKED_FOR_COLUMNS.filter_map(&:safe_constantize).each(&:attribute_names)
+      leave_unknown_columns_to_ruby
+      @system_defaults = ::System.columns_hash.transform_values(&:default).freeze
+      # What may be answered there is known with the columns.
+      @open_rack_door&.call
+      @system_defaults
+    end
 
     def outcome(answer)
       outcome, body = answer

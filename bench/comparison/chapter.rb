@@ -12,7 +12,8 @@ module Comparison
     ROWS = { 'systems' => :systems, 'of them complete' => :complete, 'activations' => :activations }.freeze
     PROCESSORS = { 'application' => :application, 'database' => :database, 'k6' => :load_generator,
                    'other programs' => :others }.freeze
-    private_constant :COUNTERS, :ROWS, :PROCESSORS
+    COSTS = %w[cpu database_cpu statements p99].freeze
+    private_constant :COUNTERS, :ROWS, :PROCESSORS, :COSTS
 
     # @param scenario [Scenario]
     # @param figures [Figures]
@@ -34,8 +35,7 @@ module Comparison
       document.heading(@scenario.name.capitalize)
               .paragraph(format(@scenario.about, @numbers.transform_keys(&:to_sym)))
       draw(document, pictures)
-      document.table(*main)
-      document.paragraph('The median of the rounds, and in brackets the least and the most.') if @numbers['ROUNDS'] > 1
+      write_figures(document)
       document.heading('Latency by endpoint, ms', 3).table(*endpoints)
       document.heading('Failures by cause', 3)
       failures.empty? ? document.paragraph('None.') : document.table(%w[door endpoint cause times share], failures)
@@ -46,6 +46,13 @@ module Comparison
     end
 
     private
+
+    def write_figures(document)
+      document.table(*main)
+      rounds = @trials.values.map(&:size).max
+      document.paragraph('The median of the rounds, and in brackets the least and the most.') if rounds > 1
+      document.heading('Against the small catalog', 3).table(*against_small) if against_small.last.any?
+    end
 
     def draw(document, pictures)
       latency = pictures.latency("latency-#{@scenario.name}", each_trial { |trial| trial[:latency][:distribution] })
@@ -58,7 +65,17 @@ module Comparison
         arrived = @trials.values.flatten.first[:herd][:arrived]
         file = pictures.herd('herd', each_trial { |trial| trial[:herd] }, arrived)
         document.picture(file, 'Herd: instances registered over time')
+      when 'memory'
+        document.picture(pictures.memory('memory', each_trial { |trial| curve_of_memory(trial) }),
+                         'Memory: what the largest worker has, by registrations')
       end
+    end
+
+    # Registrations, and megabytes of the worker that has most.
+    def curve_of_memory(trial)
+      seconds, workers = trial[:workers].values_at(:seconds, :workers)
+      sizes = workers.map { |worker| worker[:rss] }.transpose.map(&:max)
+      seconds.zip(sizes).map { |at, size| [at / seconds.last * trial[:units], size / 1_048_576.0] }
     end
 
     def each_trial(&)
@@ -77,6 +94,20 @@ module Comparison
          *ratios.map { |ratio| compared_text(ratio) }]
       end
       [['', *names, *compared.map { |door| "#{door} against off" }], rows]
+    end
+
+    # How many times as much a registration costs as it does on the catalog of scenario registration.
+    def against_small
+      small = SCENARIOS.fetch('registration')
+      return [[], []] unless @scenario.catalog && @figures.scenarios.include?(small.name)
+
+      rows = Figures::ALL.select { |figure| COSTS.include?(figure.key) }.filter_map do |figure|
+        ratios = @doors.map do |door|
+          @figures.compare([@scenario.name, door], [small.name, door], figure.key) { |large, own| large / own }
+        end
+        [format(figure.name, @scenario.unit), *ratios.map { |ratio| "#{text(ratio, 2)} ×" }] if ratios.any?
+      end
+      [['', *names], rows]
     end
 
     def names

@@ -37,7 +37,7 @@ module Comparison
     private
 
     def of_the_whole
-      rounds = @settings.dig(:numbers, 'ROUNDS')
+      rounds = @settings.dig(:numbers, 'ROUNDS') || 1
       alone = @figures.scenarios.select { |name| @figures.doors(name).one? }
       [
         ("Only one door was measured, so there is nothing to compare it with: #{alone.join(', ')}." if alone.any?),

@@ -13,6 +13,8 @@ module Comparison
     # Per registration that succeeded, or whatever the scenario does. At the end of a ramp many are cut off.
     EACH = ->(trial, amount) { amount.fdiv(trial[:units]) if trial[:units].positive? && !trial[:ramp] }
     MEGABYTES = ->(bytes) { bytes && (bytes / 1_048_576.0) }
+    # Of the worker that has most.
+    WORKER = ->(trial, &of) { MEGABYTES.call(trial[:workers][:workers].filter_map(&of).max) if trial[:workers] }
     # Rates and latencies of a ramp are those of its steps.
     UNLESS_RAMP = ->(trial, value) { trial[:ramp] ? nil : value }
     REQUESTS = %i[p50 p95 p99 max].map do |share|
@@ -21,28 +23,36 @@ module Comparison
     WHOLE = %i[p50 p95].map do |share|
       ["unit_#{share}", "whole %ss, #{share}, ms", 0, :less, ->(it) { UNLESS_RAMP.call(it, it.dig(:duration, share)) }]
     end
-    private_constant :EACH, :MEGABYTES, :UNLESS_RAMP, :REQUESTS, :WHOLE
+    private_constant :EACH, :MEGABYTES, :WORKER, :UNLESS_RAMP, :REQUESTS, :WHOLE
 
     ALL = [
       ['held', 'rate that is held, %ss/s', 1, :more, ->(it) { it.dig(:ramp, :held) }],
       ['most', 'most completed in a step, %ss/s', 1, :more, ->(it) { it.dig(:ramp, :most) }],
-      ['succeeded', '%ss that succeeded', 0, :more, ->(it) { it[:units] if it[:herd] }],
+      ['succeeded', '%ss that succeeded', 0, :more, ->(it) { it[:units] if it[:herd] || it[:workers] }],
       ['failed', '%ss that failed', 0, :less, ->(it) { it[:failed] }],
       ['last', 'the last one after, s', 1, :less, ->(it) { it.dig(:herd, :last) }],
       ['half', 'half of those that succeeded after, s', 1, :less, ->(it) { it.dig(:herd, :median) }],
-      ['rate', '%ss/s', 1, :more, ->(it) { UNLESS_RAMP.call(it, it[:units] / it[:seconds]) }],
-      ['request_rate', 'requests/s', 1, :more, ->(it) { it[:requests] / it[:seconds] if it[:duration] && !it[:ramp] }],
+      ['rate', '%ss/s', 1, :more, ->(it) { UNLESS_RAMP.call(it, it[:units] / it[:at_work]) }],
+      ['request_rate', 'requests/s', 1, :more, ->(it) { it[:requests] / it[:at_work] if it[:duration] && !it[:ramp] }],
       ['success', 'success, %%', 1, :more, ->(it) { it[:units] * 100.0 / it[:attempts] if it[:attempts].positive? }],
       *REQUESTS,
       *WHOLE,
       ['cpu', 'CPU of the application per %s, ms', 2, :less, ->(it) { EACH.call(it, it[:cpu][:application] * 1000) }],
       ['database_cpu', 'CPU of the database per %s, ms', 2, :less, ->(it) { EACH.call(it, it[:cpu][:database] * 1000) }],
+      ['load_cpu', 'CPU of k6 per %s, ms', 2, :less, ->(it) { EACH.call(it, it[:cpu][:load_generator] * 1000) }],
       ['statements', 'statements per %s', 1, :less, ->(it) { EACH.call(it, it[:database]['questions']) }],
       ['commits', 'commits that wrote, per %s', 1, :less, ->(it) { EACH.call(it, it[:database]['trx_rw_commits']) }],
       ['memory', 'memory of the application, MB (most, RSS)', 0, :less, ->(it) { MEGABYTES.call(it[:memory][:application]) }],
       ['memory_shared_once', 'memory of the application, MB (at the end, PSS)', 0, :less,
        ->(it) { MEGABYTES.call(it[:memory][:application_proportional]) }],
-      ['database_memory', 'memory of the database, MB (most, RSS)', 0, :less, ->(it) { MEGABYTES.call(it[:memory][:database]) }]
+      ['database_memory', 'memory of the database, MB (most, RSS)', 0, :less, ->(it) { MEGABYTES.call(it[:memory][:database]) }],
+      ['worker_start', 'memory of a worker after the warm-up, MB (RSS)', 1, :less,
+       ->(it) { WORKER.call(it) { |worker| worker[:rss].first } }],
+      ['worker', 'memory of a worker at the end, MB (RSS)', 1, :less, ->(it) { WORKER.call(it) { |worker| worker[:rss].last } }],
+      ['worker_shared_once', 'memory of a worker at the end, MB (PSS)', 1, :less,
+       ->(it) { WORKER.call(it) { |worker| worker[:pss].last } }],
+      ['worker_growth', 'growth of a worker in the last half, MB per 100,000 %ss', 1, :less,
+       ->(it) { WORKER.call(it) { |worker| worker[:growth] } }]
     ].map { |key, name, digits, better, of| Figure.new(key: key, name: name, digits: digits, better: better, of: of) }.freeze
 
     # @param trials [Array<Hash>] {Trial#to_h} of all rounds, scenarios and doors
@@ -85,11 +95,22 @@ module Comparison
     def ratio(scenario, door, key)
       return nil if door == BASELINE
 
-      own, baseline = [door, BASELINE].map { |it| values(scenario, it, key) }
-      pairs = own.zip(baseline)
-      return nil if pairs.empty? || !pairs.flatten.all? { |value| value&.positive? }
+      compare([scenario, door], [scenario, BASELINE], key) { |own, base| own / base }
+    end
 
-      spread(pairs.map { |value, base| value / base.to_f })
+    # What comes of the values of two, round by round.
+    #
+    # @param own [Array(String, String)] scenario and door
+    # @param other [Array(String, String)] likewise
+    # @param positive [Boolean] whether all values have to be above 0
+    # @yieldparam own [Float]
+    # @yieldparam other [Float]
+    # @return [Hash{Symbol => Float}, nil] value (the median), least, most; nil when a value is missing
+    def compare(own, other, key, positive: true)
+      pairs = values(*own, key).zip(values(*other, key))
+      return nil if pairs.empty? || !pairs.flatten.all? { |value| positive ? value&.positive? : value }
+
+      spread(pairs.map { |value, base| yield value.to_f, base.to_f })
     end
 
     # @param values [Array<Numeric, nil>]

@@ -79,6 +79,19 @@ module Comparison
       LATENCY
     end
 
+    # What a worker needs.
+    #
+    # @param doors [Hash{String => Array<Array(Numeric, Float)>}] registrations and megabytes, for each round
+    # @return [String] the file's name
+    def memory(name, doors)
+      draw(name, 420, <<~GNUPLOT, [['', lines_of(doors) { |points| points }]])
+        set xlabel 'registrations'
+        set ylabel 'MB (RSS) of the largest worker'
+        set xrange [0:*]
+        set yrange [0:*]
+      GNUPLOT
+    end
+
     # What becomes of instances that arrive together.
     #
     # @param doors [Hash{String => Array<Hash>}] for each round, `registered` and `failed`: seconds and how many until then

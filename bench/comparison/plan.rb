@@ -7,6 +7,7 @@ require_relative '../catalog'
 require_relative '../k6'
 require_relative 'pictures'
 require_relative 'scenario'
+require_relative 'targets'
 
 module Comparison
   # It cannot be done as it was asked for; nothing was started.
@@ -15,11 +16,13 @@ module Comparison
   # What is to be measured: scenarios, doors, rounds and sizes.
   class Plan
     # Numbers: their defaults. What RAMP_… mean is said in bench/k6/ramp.js, and so on.
-    NUMBERS = { 'ROUNDS' => 3, 'WARMUP' => 10, 'WORKERS' => 2, 'THREADS' => 5, 'USERS' => 10, 'DURATION' => 60,
+    NUMBERS = { 'ROUNDS' => 5, 'HERD_ROUNDS' => 1, 'MEMORY_ROUNDS' => 1, 'WARMUP' => 5, 'WORKERS' => 2, 'THREADS' => 5,
+                'USERS' => 10, 'DURATION' => 20, 'REGISTRATIONS' => 100_000, 'MEMORY_LIMIT' => 180,
                 'RAMP_FROM' => 1, 'RAMP_TO' => 200, 'RAMP_FACTOR' => 1.25, 'RAMP_STEP' => 10, 'RAMP_LIMIT' => 1000,
-                'RAMP_USERS' => 500, 'INSTANCES' => 2000, 'WITHIN' => 5, 'SYSTEMS' => 5000, 'FLEET' => 20_000,
-                'UPDATES' => 5000 }.freeze
+                'RAMP_USERS' => 500, 'INSTANCES' => 2000, 'WITHIN' => 5, 'FLEET' => 20_000, 'UPDATES' => 5000 }.freeze
     FRACTIONS = %w[RAMP_FROM RAMP_TO RAMP_FACTOR WITHIN].freeze
+    # What is done at once is never given up for its time, but through Ruby; k6 wants a limit.
+    NO_LIMIT = 86_400
     # Of each process, besides a connection for each instance.
     OTHER_FILES = 200
 
@@ -36,7 +39,8 @@ module Comparison
     # @return [Integer, nil] a free one when nil
     attr_reader :port
 
-    # @param scenarios [Array<String>] of the command line; steady when there are none, `all` for all of them
+    # @param scenarios [Array<String>] of the command line; steady when there are none; `all`, or `targets` for those that
+    #   {TARGETS} are about
     # @param environment [Hash{String => String}]
     # @raise [Refused]
     def initialize(scenarios, environment)
@@ -49,15 +53,23 @@ module Comparison
       @port = read_port
     end
 
+    # @param scenario [Scenario]
     # @return [Integer]
-    def rounds
-      numbers.fetch('ROUNDS')
+    def rounds(scenario)
+      numbers.fetch(scenario.rounds)
+    end
+
+    # @param scenario [Scenario]
+    # @return [String] a name of {Catalog::SIZES}
+    def catalog_of(scenario)
+      scenario.catalog || catalog
     end
 
     # @return [Hash{Symbol => Object}] for results.json
     def to_h
-      { scenarios: scenarios.map(&:name), doors: doors, catalog: catalog, catalog_rows: Catalog.new(catalog).counts,
-        numbers: numbers.slice('ROUNDS', 'WARMUP', *scenarios.flat_map(&:settings)) }
+      { scenarios: scenarios.map(&:name), doors: doors,
+        catalogs: scenarios.map { |scenario| catalog_of(scenario) }.uniq.to_h { |name| [name, Catalog.new(name).counts] },
+        numbers: numbers.slice('WARMUP', *scenarios.flat_map { |scenario| [scenario.rounds, *scenario.settings] }) }
     end
 
     # Looks for what would make it fail later.
@@ -84,19 +96,24 @@ module Comparison
     end
 
     # @param scenario [Scenario]
-    # @return [Hash{String => Numeric}] what its script is told
-    def settings(scenario)
-      numbers.slice(*scenario.settings)
+    # @param door [String]
+    # @return [Hash{String => Object}] what its script is told
+    def settings(scenario, door)
+      told = numbers.slice(*scenario.settings).merge(scenario.environment)
+      limit = told.delete('MEMORY_LIMIT') or return told
+
+      told.merge('DURATION' => door == 'off' ? limit : NO_LIMIT)
     end
 
     private
 
     def read_scenarios(names)
-      names = { [] => %w[steady], %w[all] => SCENARIOS.keys }.fetch(names, names)
+      targets = SCENARIOS.keys & TARGETS.map(&:scenario)
+      names = { [] => %w[steady], %w[all] => SCENARIOS.keys, %w[targets] => targets }.fetch(names, names)
       unknown = names - SCENARIOS.keys
       return names.uniq.map { |name| SCENARIOS.fetch(name) } if unknown.empty?
 
-      raise Refused, "there is no scenario #{unknown.first}; choose #{SCENARIOS.keys.join(', ')} or all"
+      raise Refused, "there is no scenario #{unknown.first}; choose #{SCENARIOS.keys.join(', ')}, targets or all"
     end
 
     def read_rmt

@@ -7,6 +7,7 @@ require_relative 'doubts'
 require_relative 'figures'
 require_relative 'pictures'
 require_relative 'scenario'
+require_relative 'scorecard'
 require_relative 'verdict'
 
 module Comparison
@@ -19,14 +20,15 @@ module Comparison
       @directory = directory
       @figures = Figures.new(results.fetch(:trials))
       @verdict = Verdict.new(results, @figures).to_s
+      @scorecard = Scorecard.new(results, @figures)
       @doubts = Doubts.new(results, @figures).to_a
     end
 
     # @return [String] the verdict
     # @raise [Pictures::Error]
     def write
-      store('results.json', JSON.pretty_generate(@results.merge(verdict: @verdict, doubts: @doubts, summary: @figures.to_h,
-                                                                not_measured: Doubts::NOT_MEASURED)))
+      store('results.json', JSON.pretty_generate(@results.merge(verdict: @verdict, doubts: @doubts, targets: targets,
+                                                                summary: @figures.to_h, not_measured: Doubts::NOT_MEASURED)))
       document = build
       store('report.md', document.to_markdown)
       store('report.html', document.to_html)
@@ -39,8 +41,13 @@ module Comparison
       File.write(File.join(@directory, name), content)
     end
 
+    def targets
+      @scorecard.any? ? @scorecard.to_a : []
+    end
+
     def build
-      document = Document.new("rmt_rs: #{@results[:settings][:doors].join(' and ')} compared, #{@results[:started_at]}")
+      document = Document.new("rmt_rs: #{@results[:settings][:doors].join(', ')} compared, #{@results[:started_at]}")
+      write_targets(document) if @scorecard.any?
       document.paragraph(@verdict, :verdict)
       document.heading('Doubts').list(@doubts) if @doubts.any?
       pictures = Pictures.new(@directory)
@@ -51,6 +58,11 @@ module Comparison
                                           'docs/benchmarks/README.md.')
     end
 
+    def write_targets(document)
+      document.heading('Targets').table(*@scorecard.table)
+      @scorecard.notes.each { |note| document.paragraph(note) }
+    end
+
     def surroundings
       versions, settings = @results.values_at(:versions, :settings)
       [
@@ -58,7 +70,7 @@ module Comparison
         *versions.map { |name, version| [name.to_s, revision(version)] },
         ['application', "#{settings[:application]}, #{settings[:workers]} workers × #{settings[:threads]} threads, log level " \
                         "#{settings[:log_level]}"],
-        ['catalog', "#{settings[:catalog]}: #{settings[:catalog_rows].map { |table, count| "#{count} #{table}" }.join(', ')}"],
+        *settings[:catalogs].map { |name, rows| ["catalog #{name}", rows.map { |table, count| "#{count} #{table}" }.join(', ')] },
         ['settings', pairs(settings[:numbers].transform_values { |value| format('%g', value) }.merge(settings[:rmt_rs]))],
         ['MariaDB', pairs(settings[:mariadb])],
         ['limits', "#{settings[:open_files]} open files, listen backlog #{settings[:listen_backlog]}"]

@@ -10,6 +10,7 @@ require_relative 'plan'
 require_relative 'report'
 require_relative 'stage'
 require_relative 'trial'
+require_relative 'worker_memory'
 
 module Comparison
   # Measures what a plan asks for and writes the report.
@@ -53,7 +54,8 @@ module Comparison
     end
 
     def announce
-      say("#{@plan.scenarios.map(&:name).join(', ')}: #{@plan.rounds} rounds, doors #{@plan.doors.join(', ')}")
+      rounds = @plan.scenarios.map { |scenario| "#{scenario.name} (#{@plan.rounds(scenario)})" }.join(', ')
+      say("scenarios (and rounds of each): #{rounds}; doors: #{@plan.doors.join(', ')}")
       return if @plan.rmt
 
       say('*** RMT_HOME is not set: this is the small host app of the tests, not RMT. Its Ruby does less than RMT ***')
@@ -100,23 +102,25 @@ module Comparison
 
     # Doors in alternating order: what changes with time is not for ever on the same one's account.
     def measure(scenario, stage)
-      (1..@plan.rounds).each do |round|
+      stage.show_catalog(@plan.catalog_of(scenario))
+      (1..@plan.rounds(scenario)).each do |round|
         doors = @plan.doors_of(scenario)
         (round.odd? ? doors : doors.reverse).each { |door| @results[:trials] << trial(scenario, stage, door, round) }
       end
     end
 
     def trial(scenario, stage, door, round)
-      @where = "#{scenario.name}, round #{round} of #{@plan.rounds}, door #{door}"
+      @where = "#{scenario.name}, round #{round} of #{@plan.rounds(scenario)}, door #{door}"
       stage.fresh_rows(scenario)
       say("#{@where}: starting Puma")
       stage.with_host(door) do |host|
         warm_up(scenario, stage, host, door)
         stage.fresh_rows(scenario)
         say("#{@where}: measuring")
-        spent = watched(scenario, stage, host, door, round)
-        Trial.new(scenario: scenario, door: door, round: round, settings: @plan.settings(scenario), spent: spent,
-                  rows: stage.rows, log: words_of_the_gem(host)).to_h.tap { |trial| tell(trial) }
+        memory = WorkerMemory.new(host.worker_pids) if scenario.name == 'memory'
+        spent = watched(scenario, stage, host, [door, round], memory)
+        Trial.new(scenario: scenario, door: door, round: round, settings: @plan.settings(scenario, door), spent: spent,
+                  memory: memory, rows: stage.rows, log: words_of_the_gem(host)).to_h.tap { |trial| tell(trial) }
       end
     rescue Errno::ENOENT, Errno::ESRCH, Mysql2::Error => e
       raise Host::Error, "#{@where}: the application or the database ended while it was measured (#{e.message}); " \
@@ -129,19 +133,23 @@ module Comparison
 
     def warm_up(scenario, stage, host, door)
       script, settings = scenario.warm_up
-      settings = settings.merge('DURATION' => @plan.numbers['WARMUP'], 'FLEET' => @plan.numbers['FLEET'])
+      settings = settings.merge('DURATION' => @plan.numbers['WARMUP'], 'FLEET' => @plan.numbers['FLEET'], **scenario.environment)
       say("#{@where}: warming up")
       run = K6.try(script, environment(stage, host, door).merge(settings), raw(scenario, door, 'warm-up'))
       raise K6::Error, "#{@where}: the warm-up did not get the answers it should:\n#{run.log}" unless run.passed
     end
 
-    def watched(scenario, stage, host, door, round)
+    def watched(scenario, stage, host, (door, round), memory)
       directory = raw(scenario, door, round)
-      environment = environment(stage, host, door).merge(@plan.settings(scenario))
+      environment = environment(stage, host, door).merge(@plan.settings(scenario, door))
       @next_word = PROGRESS
-      Measurement.of(host, stage.database, watch: method(:watch).to_proc.curry[directory]) do
-        K6.try(scenario.script, environment, directory)
+      memory&.sample(0)
+      watch = lambda do |sample|
+        memory&.sample(sample.at, now: false)
+        watch(directory, sample)
       end
+      Measurement.of(host, stage.database, watch: watch) { K6.try(scenario.script, environment, directory) }
+                 .tap { |spent| memory&.sample(spent.seconds) }
     end
 
     def environment(stage, host, door)
@@ -160,11 +168,11 @@ module Comparison
       journal = File.join(directory, 'journal.jsonl')
       lines = File.file?(journal) ? File.foreach(journal).count : 0
       busy = %i[application database].map { |kind| "#{kind} #{(sample[kind] * 100).round} %" }.join(', ')
-      say("#{@where}: #{sample.at.round} s, #{"#{lines} registrations or failures, " if lines.positive?}#{busy} of a processor")
+      say("#{@where}: #{sample.at.round} s, #{"#{lines} lines of the journal, " if lines.positive?}#{busy} of a processor")
     end
 
     def tell(trial)
-      rate = trial[:units] / trial[:seconds]
+      rate = trial[:units] / trial[:at_work]
       say("#{@where}: #{trial[:units]} succeeded (#{rate.round(1)}/s), #{trial[:failed]} failed, " \
           "#{trial[:seconds].round(1)} s")
     end

@@ -3,40 +3,64 @@
 module Comparison
   # What can be measured. `unit`: what is done again and again, in the singular; `about`: for the report; `settings`:
   # names of the environment variables that its script knows; `warm_up`: script and environment of what is done before.
-  Scenario = Struct.new(:name, :unit, :about, :endpoints, :settings, :warm_up, keyword_init: true) do
-    # @return [String] of bench/k6
-    def script
-      "#{name}.js"
+  # Where it is not its own: `script`, what that is told besides (`environment`), the catalog and the setting that says
+  # how many rounds there are.
+  Scenario = Struct.new(:name, :unit, :about, :endpoints, :settings, :warm_up, :script, :environment, :catalog, :rounds,
+                        keyword_init: true) do
+    def initialize(name:, script: "#{name}.js", environment: {}, rounds: 'ROUNDS', **rest)
+      super
     end
 
     # @return [Boolean] whether whole registrations are measured, which the host app's Ruby cannot serve
     def registers?
       unit == 'registration'
     end
+
+    # @return [Boolean] whether a constant number of users goes on as soon as it has an answer
+    def constant?
+      script == 'steady.js'
+    end
   end
 
   # How often is asked before what is measured.
   SMALL_WARM_UP = 300
-  # What a registration asks for, as bench/k6/settings.js has it.
-  REGISTRATION = %w[announce activate show activate-module update service-unauthenticated service].freeze
+  # What SUSEConnect asks for, and zypper after it.
+  REGISTRATION = %w[announce activate show activate-module update].freeze
+  XML = %w[service-unauthenticated service].freeze
+  WITHOUT_XML = { 'XML' => 'no' }.freeze
   WARM_UP = ['steady.js', { 'USERS' => 4 }].freeze
-
+  # What takes one round of minutes rather than many of seconds has a setting of its own for their number.
   SCENARIOS = [
-    Scenario.new(name: 'steady', unit: 'registration', endpoints: REGISTRATION, settings: %w[USERS DURATION], warm_up: WARM_UP,
-                 about: '%<USERS>d instances at a time register, one registration after the other, for %<DURATION>d s.'),
-    Scenario.new(name: 'ramp', unit: 'registration', endpoints: REGISTRATION, warm_up: WARM_UP,
+    Scenario.new(name: 'steady', unit: 'registration', endpoints: REGISTRATION + XML, settings: %w[USERS DURATION],
+                 warm_up: WARM_UP,
+                 about: '%<USERS>d instances at a time register, one registration after the other, for %<DURATION>d s; ' \
+                        'zypper then reads the XML of their services.'),
+    Scenario.new(name: 'registration', unit: 'registration', endpoints: REGISTRATION, settings: %w[USERS DURATION],
+                 warm_up: WARM_UP, script: 'steady.js', environment: WITHOUT_XML,
+                 about: '%<USERS>d instances at a time register, one registration after the other, for %<DURATION>d s: the ' \
+                        '7 requests of SUSEConnect, without the XML that zypper reads.'),
+    Scenario.new(name: 'large', unit: 'registration', endpoints: REGISTRATION, settings: %w[USERS DURATION],
+                 warm_up: WARM_UP, script: 'steady.js', environment: WITHOUT_XML, catalog: 'large',
+                 about: 'As registration, on the large catalog: %<USERS>d instances at a time, for %<DURATION>d s.'),
+    Scenario.new(name: 'ramp', unit: 'registration', endpoints: REGISTRATION + XML, warm_up: WARM_UP,
                  settings: %w[RAMP_FROM RAMP_TO RAMP_FACTOR RAMP_STEP RAMP_LIMIT RAMP_USERS],
-                 about: 'Registrations arrive at a rate that is raised by the factor %<RAMP_FACTOR>g every %<RAMP_STEP>g s, ' \
-                        'until 5 of 100 requests take longer than %<RAMP_LIMIT>d ms, or 1 of 100 registrations fails.'),
+                 about: 'Registrations, with the XML that zypper reads, arrive at a rate that is raised by the factor ' \
+                        '%<RAMP_FACTOR>g every %<RAMP_STEP>g s, until 5 of 100 requests take longer than %<RAMP_LIMIT>d ms, ' \
+                        'or 1 of 100 registrations fails.'),
     Scenario.new(name: 'herd', unit: 'registration', endpoints: REGISTRATION, settings: %w[INSTANCES WITHIN], warm_up: WARM_UP,
-                 about: '%<INSTANCES>d instances arrive within %<WITHIN>g s and register once, each. They wait 60 s for ' \
-                        'an answer, and do not try again.'),
-    Scenario.new(name: 'announce', unit: 'announce', endpoints: %w[announce], settings: %w[SYSTEMS USERS],
-                 warm_up: ['announce.js', { 'SYSTEMS' => SMALL_WARM_UP, 'USERS' => 4 }],
-                 about: '%<SYSTEMS>d systems announce themselves, %<USERS>d at a time.'),
+                 environment: WITHOUT_XML, rounds: 'HERD_ROUNDS',
+                 about: '%<INSTANCES>d instances arrive within %<WITHIN>g s and register once, each, with the 7 requests of ' \
+                        'SUSEConnect. They wait 60 s for an answer, and do not try again.'),
+    Scenario.new(name: 'announce', unit: 'announce', endpoints: %w[announce], settings: %w[USERS DURATION],
+                 warm_up: ['announce.js', { 'USERS' => 4 }],
+                 about: 'Systems announce themselves, %<USERS>d at a time, for %<DURATION>d s.'),
     Scenario.new(name: 'keepalive', unit: 'update', endpoints: %w[update], settings: %w[FLEET UPDATES USERS],
                  warm_up: ['keepalive.js', { 'UPDATES' => SMALL_WARM_UP, 'USERS' => 4 }],
                  about: '%<UPDATES>d systems of a fleet of %<FLEET>d send their daily update, %<USERS>d at a time: nothing ' \
-                        'has changed but the hours they were up.')
+                        'has changed but the hours they were up.'),
+    Scenario.new(name: 'memory', unit: 'registration', endpoints: REGISTRATION, settings: %w[USERS REGISTRATIONS MEMORY_LIMIT],
+                 warm_up: WARM_UP, script: 'steady.js', environment: WITHOUT_XML, rounds: 'MEMORY_ROUNDS',
+                 about: '%<REGISTRATIONS>d registrations of 7 requests, %<USERS>d at a time; through Ruby, which would take ' \
+                        'hours, as many as it does in %<MEMORY_LIMIT>d s.')
   ].to_h { |scenario| [scenario.name, scenario.freeze] }.freeze
 end

@@ -30,7 +30,7 @@ module Comparison
       @mariadb = PrivateMariadb.new(DIRECTORY)
     end
 
-    # Starts the database, makes the tables where they are missing, loads the catalog.
+    # Starts the database, makes the tables where they are missing.
     #
     # @return [self]
     # @raise [PrivateMariadb::Error, RmtCheckout::Error, Mysql2::Error]
@@ -40,8 +40,23 @@ module Comparison
       @plan.rmt&.link
       @database = @mariadb.database(name).create
       make_tables
-      load_catalog
       self
+    end
+
+    # Loads a catalog, unless it is there; systems go with the one before.
+    #
+    # @param name [String] one of {Catalog::SIZES}
+    # @return [void]
+    def show_catalog(name)
+      return if @catalog == name
+
+      catalog = Catalog.new(name)
+      counts = catalog.counts.slice('products', 'repositories', 'products_extensions').map { |table, count| "#{count} #{table}" }
+      @progress.call("loading the #{name} catalog: #{counts.join(', ')}")
+      remove_systems
+      catalog.load(database)
+      @catalog = name
+      @bases = catalog.bases
     end
 
     # @return [void]
@@ -72,10 +87,7 @@ module Comparison
     # @param scenario [Scenario]
     # @return [void]
     def fresh_rows(scenario)
-      database.with_client do |sql|
-        sql.query('SET FOREIGN_KEY_CHECKS = 0')
-        TABLES.each { |table| sql.query("TRUNCATE #{table}") }
-      end
+      remove_systems
       Fleet.new(bases, @plan.numbers['FLEET']).load(database) if scenario.settings.include?('FLEET')
     end
 
@@ -94,6 +106,13 @@ module Comparison
 
     private
 
+    def remove_systems
+      database.with_client do |sql|
+        sql.query('SET FOREIGN_KEY_CHECKS = 0')
+        TABLES.each { |table| sql.query("TRUNCATE #{table}") }
+      end
+    end
+
     # An RMT's tables are made by its own migrations, which differ from version to version.
     def name
       return 'rmt_rs_bench' unless @plan.rmt
@@ -105,15 +124,6 @@ module Comparison
       return database.load_sql(STRUCTURE) unless @plan.rmt
 
       @plan.rmt.migrate(database) { @progress.call("making RMT's tables with its migrations") }
-    end
-
-    def load_catalog
-      catalog = Catalog.new(@plan.catalog)
-      counts = catalog.counts.slice('products', 'repositories', 'products_extensions').map { |table, count| "#{count} #{table}" }
-      @progress.call("loading the #{@plan.catalog} catalog: #{counts.join(', ')}")
-      fresh_rows(SCENARIOS.fetch('steady'))
-      catalog.load(database)
-      @bases = catalog.bases
     end
   end
 end

@@ -20,9 +20,10 @@ module Comparison
     # @param round [Integer]
     # @param settings [Hash{String => Numeric}] of the scenario
     # @param spent [Measurement::Spent] its result is a {K6::Run}
+    # @param memory [WorkerMemory, nil] where that is measured
     # @param rows [Hash] {Stage#rows} after it
     # @param log [Array<String>] what the application logged of the gem
-    def initialize(scenario:, door:, round:, settings:, spent:, rows:, log:)
+    def initialize(scenario:, door:, round:, settings:, spent:, rows:, log:, memory: nil)
       @scenario = scenario
       @door = door
       @round = round
@@ -30,6 +31,7 @@ module Comparison
       @spent = spent
       @run = spent.result
       @interrupted, @journal = @run.journal.partition { |entry| entry['interrupted'] }
+      @memory = memory
       @rows = rows
       @log = log
     end
@@ -37,8 +39,7 @@ module Comparison
     # @return [Hash{Symbol => Object}] for results.json
     def to_h
       { scenario: @scenario.name, door: @door, round: @round, passed: @run.passed, seconds: @run.seconds.round(3),
-        requests: requests, units: units, failed: failures.size, attempts: units + failures.size,
-        interrupted: @interrupted.size, failures: causes,
+        at_work: at_work.round(3), requests: requests, units: units, **failed,
         checks: @run.values('checks').slice('passes', 'fails'), latency: latency, duration: stats('registration'),
         cpu: cpu, memory: @spent.memory, database: @spent.counters, rows: @rows, gem: gem,
         samples: @spent.samples.map { |sample| sample.to_h.transform_values { |value| value.round(3) } } }
@@ -51,9 +52,22 @@ module Comparison
       @run.values('latency').fetch('count', 0)
     end
 
-    # What succeeded: the journal has all registrations, but of single requests only those that failed.
+    # What succeeded: of single requests k6 counts all, and the journal has those that failed.
     def units
-      @scenario.registers? ? @journal.size - failures.size : requests - failures.size
+      @scenario.registers? ? @run.values('registered').fetch('passes', 0) : requests - failures.size
+    end
+
+    # Seconds in which all users were at work. At the end they leave one by one: a time in which less is done, and that is
+    # the longer the slower the door.
+    def at_work
+      turns = @run.values('iteration_duration')
+      return @run.seconds unless @scenario.constant? && turns['count'].to_i.positive?
+
+      turns['count'] * turns['avg'] / 1000.0 / @settings['USERS']
+    end
+
+    def failed
+      { failed: failures.size, attempts: units + failures.size, interrupted: @interrupted.size, failures: causes }
     end
 
     def failures
@@ -101,6 +115,7 @@ module Comparison
       case @scenario.name
       when 'ramp' then { ramp: ramp }
       when 'herd' then { herd: herd }
+      when 'memory' then { workers: @memory.to_h(units: units) }
       else {}
       end
     end

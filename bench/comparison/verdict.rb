@@ -41,6 +41,8 @@ module Comparison
       case scenario.name
       when 'ramp' then "#{value(scenario, door, 'held', 1)} registrations a second were held"
       when 'herd' then "#{value(scenario, door, 'succeeded', 0)} instances were registered#{last(scenario, door)}"
+      when 'memory' then "a worker had #{value(scenario, door, 'worker', 0)} MB after " \
+                         "#{value(scenario, door, 'succeeded', 0)} registrations"
       else
         "#{value(scenario, door, 'rate', 1)} #{scenario.unit}s a second (99 of 100 requests within " \
         "#{value(scenario, door, 'p99', 0)} ms)"
@@ -59,6 +61,8 @@ module Comparison
 
     # Against the baseline.
     def advantage(scenario, door)
+      return if scenario.name == 'memory'
+
       said = [main_figure(scenario, door), 'cpu'].filter_map { |key| times(scenario, door, key) }
       "Rust (door #{door}) means #{said.join(' and ')}" if said.any?
     end

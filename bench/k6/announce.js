@@ -1,6 +1,7 @@
 // Instances announce themselves.
 //
 //   SYSTEMS    how many (1000)
+//   DURATION   seconds; as many as are done by then, instead of SYSTEMS
 //   USERS      how many at a time (10)
 //   MARK       begins their hostnames (instance)
 //   PATH_ONLY  asks for this path instead, as often: what a request costs that touches no database
@@ -11,7 +12,9 @@ import { Instance, SUSECONNECT, askAs } from './instance.js';
 import { ALL_GOOD, number, options as build, summary, url } from './settings.js';
 
 export const options = build(
-  { executor: 'shared-iterations', iterations: number('SYSTEMS', 1000), vus: number('USERS', 10), maxDuration: '30m' },
+  __ENV.DURATION
+    ? { executor: 'constant-vus', vus: number('USERS', 10), duration: `${number('DURATION')}s` }
+    : { executor: 'shared-iterations', iterations: number('SYSTEMS', 1000), vus: number('USERS', 10), maxDuration: '30m' },
   ['announce'],
   ALL_GOOD,
 );

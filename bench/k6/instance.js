@@ -28,11 +28,34 @@ class Failed extends Error {
 // The end of the measuring cut it off.
 class Interrupted extends Error {}
 
-function causeOf(answer, status) {
-  if (answer.status === status) return 'unexpected body';
+function causeOf(answer, statuses) {
+  if (statuses.includes(answer.status)) return 'unexpected body';
   if (answer.status > 0) return `status ${answer.status}`;
   return CAUSES[answer.error_code] || answer.error.replace(/\d+(\.\d+){3}:\d+/g, 'address').slice(0, 100);
 }
+
+// What k6 is told of each request: the same for all of an endpoint, so made once.
+function endpointOf(name, ...statuses) {
+  return {
+    name,
+    statuses,
+    responseCallback: http.expectedStatuses(...statuses),
+    tags: { endpoint: name },
+    check: `${name} answers as it should`,
+  };
+}
+
+const ANNOUNCE = endpointOf('announce', 201);
+const ACTIVATE = endpointOf('activate', 201);
+const SHOW = endpointOf('show', 200);
+const ACTIVATE_MODULE = endpointOf('activate-module', 201);
+const UPDATE = endpointOf('update', 204);
+// Whether a service needs credentials is the server's affair.
+const SERVICE_UNAUTHENTICATED = endpointOf('service-unauthenticated', 401, 200);
+const SERVICE = endpointOf('service', 200);
+
+const CREDENTIALS = /^{.*"login":"SCC_[0-9a-f]{32}","password":"[0-9a-f]{16}"/;
+const REPOSITORIES = /^<repoindex ttl="\d+"><repo /;
 
 export class Instance {
   // number: names the instance. known: login, password and token of one that is registered.
@@ -41,93 +64,91 @@ export class Instance {
     this.uuid = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
     this.product = products[number % products.length];
     this.requests = 0;
-    Object.assign(this, { token: '' }, known);
+    this.token = '';
+    Object.assign(this, known);
+    this.identify();
   }
 
-  register() {
+  // xml: whether zypper then reads the services' XML.
+  register(xml) {
     this.announce();
-    const services = [this.activate(this.product, 'activate')];
-    for (const extension of this.show()) services.push(this.activate(extension, 'activate-module'));
+    const services = [this.activate(this.product, ACTIVATE)];
+    for (const extension of this.show()) services.push(this.activate(extension, ACTIVATE_MODULE));
     this.update();
-    for (const service of services) this.readService(service);
+    if (xml) for (const service of services) this.readService(service);
   }
 
   announce() {
     const body = { hostname: this.hostname, distro_target: `sle-15-${this.product.arch}`, ...this.information() };
-    const answer = this.ask('announce', 'POST', '/connect/subscriptions/systems', body, 201, {
-      Authorization: `Token token=${regcode}`,
-    });
-    this.expect('announce', 'gives credentials', answer, /"login":"SCC_[0-9a-f]{32}","password":"[0-9a-f]{16}"/.test(answer.body));
-    this.login = answer.json('login');
-    this.password = answer.json('password');
+    const announced = { ...SUSECONNECT, Authorization: `Token token=${regcode}`, 'System-Token': this.token };
+    const { login, password } = this.ask(ANNOUNCE, 'POST', '/connect/subscriptions/systems', body, announced, (answer, text) =>
+      CREDENTIALS.test(text) && JSON.parse(text));
+    Object.assign(this, { login, password });
+    this.identify();
   }
 
   // Gives the service's id.
   activate(product, endpoint) {
-    const answer = this.ask(endpoint, 'POST', '/connect/systems/products', { ...triplet(product), token: regcode }, 201);
+    const named = `"identifier":"${product.identifier}"`;
     // The whole answer is a tree of products; what the client needs stands before it.
-    const service = /^{"id":(\d+),/.exec(answer.body);
-    const named = answer.body.includes(`"identifier":"${product.identifier}"`);
-    this.expect(endpoint, 'gives the service of the product', answer, service && named);
-    return service[1];
+    const [, service] = this.ask(endpoint, 'POST', '/connect/systems/products', { ...product, token: regcode }, this.own(),
+      (answer, text) => text.includes(named) && /^{"id":(\d+),/.exec(text));
+    return service;
   }
 
   // Gives what is to be activated besides the base product.
   show() {
-    const answer = this.ask('show', 'GET', '/connect/systems/products', triplet(this.product), 200);
-    const { identifier, extensions } = parsed(answer.body);
-    this.expect('show', 'gives the tree of the product', answer, identifier === this.product.identifier && extensions.length > 0);
-    return extensions;
+    return this.ask(SHOW, 'GET', '/connect/systems/products', this.product, this.own(), (answer, text) => {
+      const { identifier, offered, extensions } = treeOf(answer, text);
+      return identifier === this.product.identifier && offered && extensions;
+    });
   }
 
   // days: [['2026-11-20', '0…1'], …], the hours at which it was up.
   update(days) {
     const body = { hostname: this.hostname, ...this.information() };
     if (days) body.online_at = days.map(([day, hours]) => `${day}:${hours}`);
-    const answer = this.ask('update', 'PUT', '/connect/systems', body, 204);
-    this.expect('update', 'gives nothing', answer, !answer.body);
+    this.ask(UPDATE, 'PUT', '/connect/systems', body, this.own(), (answer, text) => !text);
   }
 
   readService(id) {
     const path = `/services/${id}/repo/repoindex.xml`;
-    let answer = this.ask('service-unauthenticated', 'GET', path, null, [401, 200], ZYPPER);
-    if (answer.status === 401) {
-      answer = this.ask('service', 'GET', path, null, 200, { ...ZYPPER, Authorization: this.basic() });
-    }
-    this.expect('service', 'gives repositories', answer, /^<repoindex ttl="\d+"><repo /.test(answer.body));
+    const without = this.ask(SERVICE_UNAUTHENTICATED, 'GET', path, null, ZYPPER, (answer, text, status) =>
+      (status === 401 || REPOSITORIES.test(text)) && { status });
+    if (without.status !== 401) return;
+    this.ask(SERVICE, 'GET', path, null, { ...ZYPPER, Authorization: this.basic }, (answer, text) => REPOSITORIES.test(text));
   }
 
-  ask(endpoint, method, path, body, status, headers = {}) {
-    const wanted = [].concat(status);
-    const zypper = headers['User-Agent'] === ZYPPER['User-Agent'];
-    const own = zypper ? {} : { ...SUSECONNECT, Authorization: this.basic(), 'System-Token': this.token };
+  // found: what the client takes from an answer with a status as it should be, the answer's body among its
+  // arguments; nothing when it is not there. k6 looks up each property of an answer anew, which costs more the
+  // larger the body is: each is read once.
+  ask(endpoint, method, path, body, headers, found) {
     const begun = Date.now();
     const answer = http.request(method, url + path, body && JSON.stringify(body), {
-      headers: { ...own, ...headers },
+      headers,
       timeout: TIMEOUT,
-      responseCallback: http.expectedStatuses(...wanted),
-      tags: { endpoint, name: endpoint },
+      responseCallback: endpoint.responseCallback,
+      tags: endpoint.tags,
     });
     this.requests += 1;
-    if (answer.error.endsWith('context canceled')) throw new Interrupted();
-    const { blocked, duration } = answer.timings;
-    latency.add(answer.status ? blocked + duration : Date.now() - begun, { endpoint });
+    const { status } = answer;
+    if (!status && answer.error.endsWith('context canceled')) throw new Interrupted();
+    latency.add(status ? took(answer.timings) : Date.now() - begun, endpoint.tags);
     // Also from errors: the token is changed before the rest is done.
-    if (!zypper && answer.headers['System-Token']) this.token = answer.headers['System-Token'];
-    const right = wanted.includes(answer.status);
-    check(answer, { [`${endpoint} answers ${wanted.join(' or ')}`]: () => right }, { endpoint });
-    if (!right) throw new Failed(endpoint, causeOf(answer));
-    return answer;
+    if (headers['System-Token'] !== undefined) this.token = answer.headers['System-Token'] || this.token;
+    const text = answer.body;
+    const taken = endpoint.statuses.includes(status) && found(answer, text, status);
+    check(null, { [endpoint.check]: () => Boolean(taken) });
+    if (!taken) throw new Failed(endpoint.name, causeOf(answer, endpoint.statuses));
+    return taken;
   }
 
-  expect(endpoint, what, answer, holds) {
-    if (!check(answer, { [`${endpoint} ${what}`]: () => Boolean(holds) }, { endpoint })) {
-      throw new Failed(endpoint, causeOf(answer, answer.status));
-    }
+  own() {
+    return { ...SUSECONNECT, Authorization: this.basic, 'System-Token': this.token };
   }
 
-  basic() {
-    return this.login ? `Basic ${encoding.b64encode(`${this.login}:${this.password}`)}` : undefined;
+  identify() {
+    if (this.login) this.basic = `Basic ${encoding.b64encode(`${this.login}:${this.password}`)}`;
   }
 
   information() {
@@ -145,42 +166,40 @@ export class Instance {
   }
 }
 
-function triplet({ identifier, version, arch }) {
-  return { identifier, version, arch };
+function took({ blocked, duration }) {
+  return blocked + duration;
 }
 
-// Every recommended and available extension, each before its own ones.
-function chosen(extensions) {
-  return extensions
-    .filter((extension) => extension.recommended && extension.available)
-    .flatMap((extension) => [triplet(extension), ...chosen(extension.extensions)]);
-}
-
-// Parsing such a tree costs more than asking for it, and the client's costs are not the question:
-// each virtual user parses a text once.
+// What the client takes from a product's tree. To look for it in the text costs a tenth of making objects of the whole
+// tree, which would take longer than the server's answer; and each virtual user looks into a text once.
 const known = new Map();
 
-function parsed(text) {
+function treeOf(answer, text) {
   if (!known.has(text)) {
     if (known.size >= products.length) known.clear();
-    let tree = {};
-    try {
-      tree = JSON.parse(text);
-    } catch {
-      // The check says so.
-    }
-    known.set(text, { identifier: tree.identifier, extensions: chosen(tree.extensions || []) });
+    known.set(text, {
+      identifier: answer.json('identifier'),
+      offered: answer.json('extensions.#') > 0,
+      extensions: chosen(answer, 'extensions'),
+    });
   }
   return known.get(text);
 }
 
+// Every recommended and available extension, each before its own ones.
+function chosen(answer, path) {
+  const extensions = answer.json(`${path}.#.{identifier,version,arch,recommended,available}`) || [];
+  return extensions.flatMap(({ identifier, version, arch, recommended, available }, index) =>
+    recommended && available ? [{ identifier, version, arch }, ...chosen(answer, `${path}.${index}.extensions`)] : []);
+}
+
 // Does it, and writes down in the journal (k6's console) what came of it: a line of JSON for each
-// registration, or for what failed.
-export function registerAs(instance) {
-  const outcome = attempt(() => instance.register());
+// registration, or only for what failed.
+export function registerAs(instance, { xml, each }) {
+  const outcome = attempt(() => instance.register(xml));
   if (!outcome.interrupted) registered.add(!outcome.failed);
   if (!outcome.interrupted && !outcome.failed) registration.add(outcome.ended - outcome.begun);
-  console.log(JSON.stringify({ ...outcome, requests: instance.requests }));
+  if (each || outcome.failed || outcome.interrupted) console.log(JSON.stringify({ ...outcome, requests: instance.requests }));
 }
 
 // One request.

@@ -7,7 +7,7 @@
 //   RAMP_USERS          instances that may be under way at a time (500)
 import exec from 'k6/execution';
 import { Instance, registerAs } from './instance.js';
-import { REGISTRATION, number, options as build, summary } from './settings.js';
+import { number, options as build, requestsOf, summary } from './settings.js';
 
 const [from, to] = [number('RAMP_FROM', 1), number('RAMP_TO', 200)];
 const [factor, step] = [number('RAMP_FACTOR', 1.25), number('RAMP_STEP', 10)];
@@ -34,14 +34,14 @@ export const options = build(
     stages: rates.flatMap((rate) => [0, step].map((seconds) => ({ target: Math.round(rate * 1000), duration: `${seconds}s` }))),
     preAllocatedVUs: number('RAMP_USERS', 500),
   },
-  REGISTRATION,
+  requestsOf(true),
   thresholds,
 );
 
 export default function () {
   const passed = (Date.now() - exec.scenario.startTime) / 1000;
   exec.vu.metrics.tags.step = String(Math.min(Math.floor(passed / step), rates.length - 1));
-  registerAs(new Instance(exec.scenario.iterationInTest));
+  registerAs(new Instance(exec.scenario.iterationInTest), { xml: true, each: true });
 }
 
 export { summary as handleSummary };

@@ -15,8 +15,9 @@ module RmtRs
     # A key: what it means when it is absent, how a value is read, and what is allowed, in words.
     Key = Struct.new(:default, :read, :allowed)
 
-    # The doors of this version. `off`: RMT behaves as if the gem were not there.
-    DOORS = %w[off controller].freeze
+    # `off`: RMT behaves as if the gem were not there. `controller`: RMT's own actions call Rust. `rack`: a
+    # middleware answers before Rails, and what it leaves to Rails comes to the controller door.
+    DOORS = %w[off controller rack].freeze
 
     WHOLE = lambda do |range|
       ->(value) { Integer(value.to_s, exception: false)&.then { |number| number if range.cover?(number) } }
@@ -30,7 +31,7 @@ module RmtRs
 
     KEYS = {
       # Who answers the registration endpoints.
-      door: Key.new('off', ->(value) { value.to_s if DOORS.include?(value.to_s) }, DOORS.join(' or ')),
+      door: Key.new('off', ->(value) { value.to_s if DOORS.include?(value.to_s) }, DOORS.join(', ')),
       # Database connections per process; Rails' `pool` when absent.
       pool: Key.new(nil, WHOLE[1..1000], 'a whole number from 1 to 1000'),
       # Seconds to wait for a connection, and for a free one.
@@ -103,6 +104,11 @@ module RmtRs
     # @return [Boolean]
     def off?
       door == 'off'
+    end
+
+    # @return [Boolean]
+    def rack?
+      door == 'rack'
     end
 
     # What {Native.configure} takes.

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative 'doors/controller'
+require_relative 'doors/rack'
 require_relative 'survey'
 
 module RmtRs
@@ -19,11 +20,12 @@ module RmtRs
       next if configuration.off? || Railtie.in_rake
 
       app.config.to_prepare { Doors::Controller.install }
+      Doors::Rack.install(app.middleware) if configuration.rack?
       # Engines replace what they replace in `config.after_initialize` blocks, which they register
       # when they are loaded. This one is registered later, so it sees what they did.
       ActiveSupport.on_load(:after_initialize) do
         RmtRs.logger = Rails.logger
-        RmtRs.switch_on(configuration, root: Rails.root,
+        RmtRs.switch_on(configuration, application: app,
                                        database: ActiveRecord::Base.connection_db_config.configuration_hash)
       end
     end

@@ -49,6 +49,18 @@ module RmtRs
       end
     end
 
+    # @param controller [Class]
+    # @return [Array<Symbol, Proc>] what is called before and after its actions
+    def steps(controller)
+      filters(controller._process_action_callbacks)
+    end
+
+    # @param code [Proc]
+    # @return [Boolean] whether it is neither RMT's nor Rails'
+    def foreign?(code)
+      !foreign_place(code).nil?
+    end
+
     # @return [Boolean] see {RmtRs.plugin_urls?}
     def plugin_urls?
       @replacements.urls == :plugin
@@ -94,11 +106,12 @@ module RmtRs
     end
 
     def callbacks(model)
-      CALLBACKS.flat_map do |kind|
-        chain = model.public_send("_#{kind}_callbacks")
-        # Rails 6.1 keeps what was given to `before_save` & co. as raw_filter, later ones as filter.
-        chain.map { |callback| callback.respond_to?(:raw_filter) ? callback.raw_filter : callback.filter }
-      end.uniq
+      CALLBACKS.flat_map { |kind| filters(model.public_send("_#{kind}_callbacks")) }.uniq
+    end
+
+    # Rails 6.1 keeps what was given to `before_save` & co. as raw_filter, later ones as filter.
+    def filters(chain)
+      chain.map { |callback| callback.respond_to?(:raw_filter) ? callback.raw_filter : callback.filter }
     end
 
     # @return [String, nil] where `code` is, when that is neither Rails, nor a library it or RMT is

@@ -7,6 +7,7 @@ require 'rexml/document'
 require 'tmpdir'
 require_relative '../../bench/comparison/scenario'
 require_relative '../../bench/k6'
+require_relative '../../lib/rmt_rs/configuration'
 
 # That the comparison works, in small. What it measures is for quiet machines: nothing here looks at a time.
 RSpec.describe 'rake bench' do
@@ -17,7 +18,7 @@ RSpec.describe 'rake bench' do
   describe 'with all scenarios' do
     before(:context) do
       numbers = { ROUNDS: 1, WARMUP: 1, USERS: 2, DURATION: 2, RAMP_FROM: 2, RAMP_TO: 4, RAMP_FACTOR: 2, RAMP_STEP: 2,
-                  RAMP_USERS: 40, INSTANCES: 12, WITHIN: 0.5, SYSTEMS: 60, FLEET: 320, UPDATES: 80 }
+                  RAMP_USERS: 40, INSTANCES: 12, WITHIN: 0.5, REGISTRATIONS: 40, FLEET: 320, UPDATES: 80 }
       environment = numbers.to_h { |name, value| [name.to_s, value.to_s] }
       @output, @status = rake('all', environment.merge('RMT_HOME' => nil, 'DOORS' => nil))
       @directory = @output[%r{the report is (.+)/report\.html}, 1]
@@ -26,21 +27,26 @@ RSpec.describe 'rake bench' do
 
     after(:context) { FileUtils.rm_rf(@directory) if @directory }
 
+    # All but the one that the gem is compared with.
+    def rust
+      RmtRs::Configuration::DOORS - %w[off]
+    end
+
     def trials(scenario)
       @results['trials'].select { |trial| trial['scenario'] == scenario }
     end
 
     it 'ends well, and says what it does' do
       expect(@status).to be_success, @output
-      expect(@output).to match(/herd, round 1 of 1, door controller: 12 succeeded/)
+      rust.each { |door| expect(@output).to match(/herd, round 1 of 1, door #{door}: 12 succeeded/) }
       expect(@output).to include('RMT_HOME is not set: this is the small host app')
     end
 
     it 'measures each scenario through each door that makes sense' do
       doors = @results['trials'].map { |trial| trial['scenario'] }.uniq
                                 .to_h { |scenario| [scenario, trials(scenario).map { |trial| trial['door'] }] }
-      expect(doors).to eq('steady' => %w[controller], 'ramp' => %w[controller], 'herd' => %w[controller],
-                          'announce' => %w[off controller], 'keepalive' => %w[off controller])
+      expect(doors).to eq('steady' => rust, 'registration' => rust, 'large' => rust, 'ramp' => rust, 'herd' => rust,
+                          'announce' => ['off', *rust], 'keepalive' => ['off', *rust], 'memory' => rust)
     end
 
     it 'has every check pass' do
@@ -48,30 +54,37 @@ RSpec.describe 'rake bench' do
         expect(trial).to include('passed' => true, 'failed' => 0, 'failures' => [], 'checks' => include('fails' => 0))
         expect(trial['units']).to be_positive
         expect(trial['gem']).to include('left_to_ruby' => 0, 'failed' => 0)
-        expect(trial['gem']['boot']).to match(/\Armt_rs \d.*: controller door/) if trial['door'] == 'controller'
+        expect(trial['gem']['boot']).to match(/\Armt_rs \d.*: #{trial['door']} door/) if rust.include?(trial['door'])
       end
     end
 
     it 'registers as clients do: seven requests and two for each of four services' do
-      %w[steady ramp herd].flat_map { |scenario| trials(scenario) }.each do |trial|
-        systems = trial['units']
-        expect(trial['requests']).to eq(15 * systems)
-        expect(trial['latency']['endpoints'].transform_values { |stats| stats['count'] / systems })
-          .to eq('announce' => 1, 'activate' => 1, 'show' => 1, 'activate-module' => 3, 'update' => 1,
-                 'service-unauthenticated' => 4, 'service' => 4)
-        expect(trial['rows']).to eq('systems' => systems, 'complete' => systems, 'activations' => 4 * systems)
-      end
-      expect(trials('herd').first['units']).to eq(12)
-      expect(trials('announce').map { |trial| trial['rows']['systems'] }).to eq([60, 60])
-      expect(trials('keepalive').map { |trial| trial['rows']['systems'] }).to eq([320, 320])
+      own = { 'announce' => 1, 'activate' => 1, 'show' => 1, 'activate-module' => 3, 'update' => 1 }
+      with_xml = own.merge('service-unauthenticated' => 4, 'service' => 4)
+      { 'steady' => with_xml, 'ramp' => with_xml, 'registration' => own, 'large' => own, 'herd' => own, 'memory' => own }
+        .flat_map { |scenario, requests| trials(scenario).product([requests]) }.each do |trial, requests|
+          systems = trial['units']
+          expect(trial['requests']).to eq(requests.values.sum * systems)
+          expect(trial['latency']['endpoints'].transform_values { |stats| stats['count'] / systems }).to eq(requests)
+          expect(trial['rows']).to eq('systems' => systems, 'complete' => systems, 'activations' => 4 * systems)
+        end
+      expect(trials('herd').map { |trial| trial['units'] }.uniq).to eq([12])
+      expect(trials('memory').map { |trial| trial['units'] }.uniq).to eq([40])
+    end
+
+    it 'begins each trial with empty tables, or with its fleet' do
+      trials('announce').each { |trial| expect(trial['rows']).to include('systems' => trial['units'], 'activations' => 0) }
+      expect(trials('keepalive').map { |trial| trial['rows']['systems'] }.uniq).to eq([320])
     end
 
     it 'counts what the server was asked' do
       # Opening connections takes statements, too.
-      off, controller = trials('announce').map { |trial| trial['database'] }
-      expect(off['questions']).to be_between(5 * 60, (5 * 60) + 40)
-      expect(controller['questions']).to be_between(60, 60 + 40)
-      expect(controller).to include('com_insert' => 60, 'trx_rw_commits' => be_between(60, 70))
+      off, controller = trials('announce').first(2)
+      expect(off['database']['questions']).to be_between(5 * off['units'], (5 * off['units']) + 40)
+      announces = controller['units']
+      expect(controller['database']['questions']).to be_between(announces, announces + 40)
+      expect(controller['database']).to include('com_insert' => announces,
+                                                'trx_rw_commits' => be_between(announces, announces + 10))
     end
 
     it 'has every figure of every trial' do
@@ -94,6 +107,18 @@ RSpec.describe 'rake bench' do
       end
     end
 
+    it 'follows the memory of each worker' do
+      trials('memory').each do |trial|
+        seconds, workers = trial['workers'].values_at('seconds', 'workers')
+        expect(seconds).to eq(seconds.sort).and have_attributes(size: be >= 2)
+        expect(workers.size).to eq(2)
+        workers.each do |worker|
+          expect(worker['rss'].zip(worker['pss'])).to all(satisfy { |rss, pss| rss > pss && pss > 10_000_000 })
+          expect(worker['rss'].size).to eq(seconds.size)
+        end
+      end
+    end
+
     it 'follows the ramp and the herd' do
       expect(trials('ramp').first['ramp']['steps'].map { |step| step.values_at('offered', 'failed') }).to eq([[2, 0], [4, 0]])
       herd = trials('herd').first['herd']
@@ -106,26 +131,34 @@ RSpec.describe 'rake bench' do
       expect(@results['versions']).to include('rmt_rs' => /\d/, 'ruby' => /\d/, 'rails' => /\d/, 'puma' => /\d/,
                                               'mariadb' => /MariaDB/, 'k6' => /k6/, 'gnuplot' => /gnuplot/)
       expect(@results['settings']).to include('application' => 'host app', 'workers' => 2, 'threads' => 5,
-                                              'numbers' => include('ROUNDS' => 1), 'catalog_rows' => include('products' => 440))
+                                              'numbers' => include('ROUNDS' => 1, 'HERD_ROUNDS' => 1, 'MEMORY_ROUNDS' => 1),
+                                              'catalogs' => { 'realistic' => include('products' => 440),
+                                                              'large' => include('products' => 4000) })
     end
 
     it 'compares where two doors were measured' do
       ratios = @results['summary']['announce']['controller']['ratios']
-      expect(ratios.keys).to include('rate', 'p99', 'cpu', 'statements', 'commits')
+      expect(ratios.keys).to include('rate', 'p99', 'cpu', 'load_cpu', 'statements', 'commits')
       expect(ratios['statements']['value']).to be < 0.5
-      expect(@results['summary']['steady'].keys).to eq(%w[controller])
+      expect(@results['summary']['steady'].keys).to eq(rust)
+    end
+
+    it 'holds it against the targets, of which the host app meets none' do
+      expect(@results['targets'].map { |target| target['met'] }.uniq - ['not RMT', 'not measured']).to eq([])
+      statements = @results['targets'].find { |it| it['target'].start_with?('statements') && it['door'] == 'controller' }
+      expect(statements).to include('asked' => '≤ 30 / ≤ 8', 'measured' => %r{\A\d+\.?\d* / \d\.?\d*\z}, 'met' => 'not RMT')
     end
 
     it 'has a report with pictures that browsers can show' do
       html, markdown = %w[report.html report.md].map { |name| File.read(File.join(@directory, name), encoding: 'UTF-8') }
-      pictures = %w[latency-steady latency-ramp ramp latency-herd herd latency-announce latency-keepalive]
-                 .map { |name| "#{name}.svg" }
+      pictures = %w[latency-steady latency-registration latency-large latency-ramp ramp latency-herd herd latency-announce
+                    latency-keepalive latency-memory memory].map { |name| "#{name}.svg" }
       expect(html.scan(/<img src="(.+?)"/).flatten).to eq(pictures)
       expect(markdown.scan(/!\[.+?\]\((.+?)\)/).flatten).to eq(pictures)
       pictures.each do |name|
         picture = REXML::Document.new(File.read(File.join(@directory, name), encoding: 'UTF-8'))
         expect(picture.root.name).to eq('svg')
-        expect(picture.to_s).to include('Rust (door controller)')
+        expect(picture.to_s).to include(*rust.map { |door| "Rust (door #{door})" })
       end
       [html, markdown].each { |report| expect(report).to include(@results['verdict'], 'Not measured') }
     end
@@ -143,7 +176,7 @@ RSpec.describe 'rake bench' do
     end
 
     it 'refuses what does not exist, and says what does' do
-      expect(refusal('stampede', {})).to match(/no scenario stampede; choose steady, ramp, herd/)
+      expect(refusal('stampede', {})).to match(/no scenario stampede; choose steady, registration, .* targets or all/)
       expect(refusal('steady', { 'DOORS' => 'window' })).to match(/no door window; choose among off, controller/)
       expect(refusal('steady', { 'ROUNDS' => 'many' })).to match(/ROUNDS=many is no whole number above 0/)
       expect(refusal('steady', { 'CATALOG' => 'tiny' })).to match(/CATALOG=tiny is none of realistic, large/)

@@ -5,14 +5,15 @@ require 'tmpdir'
 require_relative '../../bench/comparison/report'
 require_relative '../../bench/comparison/trial'
 require_relative '../../bench/k6'
+require_relative '../../bench/comparison/worker_memory'
 
 # What is made of figures: trials whose figures are known, so that what the report says of them is, too.
 RSpec.describe Comparison do
   # A second of a server that spends 100 ms of processor time and 10 statements for each registration.
   def trial(**changes)
     stats = { p50: 10.0, p95: 20.0, p99: 40.0, max: 80.0, count: 150 }
-    { scenario: 'steady', door: 'off', round: 1, passed: true, seconds: 1.0, requests: 150, units: 10, failed: 0, attempts: 10,
-      interrupted: 0, failures: [], checks: { 'passes' => 300, 'fails' => 0 },
+    { scenario: 'steady', door: 'off', round: 1, passed: true, seconds: 1.0, at_work: 1.0, requests: 150,
+      units: 10, failed: 0, attempts: 10, interrupted: 0, failures: [], checks: { 'passes' => 300, 'fails' => 0 },
       latency: { all: stats, distribution: { 50.0 => 10.0, 99.0 => 40.0 }, endpoints: { 'announce' => stats } }, duration: stats,
       cpu: { application: 1.0, database: 0.2, load_generator: 0.1, others: 0.01, seconds: 1.0 },
       memory: { application: 300 << 20, application_proportional: 200 << 20, database: 100 << 20 },
@@ -30,12 +31,13 @@ RSpec.describe Comparison do
 
   def results(trials)
     numbers = { 'ROUNDS' => trials.map { |it| it[:round] }.max, 'USERS' => 10, 'DURATION' => 60, 'RAMP_TO' => 200,
-                'RAMP_FACTOR' => 1.25, 'RAMP_STEP' => 10, 'RAMP_LIMIT' => 1000, 'INSTANCES' => 3, 'WITHIN' => 1 }
+                'RAMP_FACTOR' => 1.25, 'RAMP_STEP' => 10, 'RAMP_LIMIT' => 1000, 'INSTANCES' => 3, 'WITHIN' => 1,
+                'REGISTRATIONS' => 100_000, 'MEMORY_LIMIT' => 300 }
     { started_at: '2026-11-20T12:00:00+00:00', command: 'rake bench[steady]', trials: trials,
       machine: { processor: 'a <fast> one', processors: 2, memory: 8 << 30, system: 'Debian', kernel: '6', load: [0.0] },
       versions: { rmt_rs: '0.1.0', rmt_rs_revision: { commit: 'a' * 40, dirty: false } },
-      settings: { application: 'RMT', workers: 2, threads: 5, log_level: 'info', catalog: 'realistic', rmt_rs: {},
-                  catalog_rows: { 'products' => 440 }, mariadb: {}, open_files: 4096, listen_backlog: 4096,
+      settings: { application: 'RMT', workers: 2, threads: 5, log_level: 'info', rmt_rs: {},
+                  catalogs: { 'realistic' => { 'products' => 440 } }, mariadb: {}, open_files: 4096, listen_backlog: 4096,
                   doors: %w[off controller], numbers: numbers } }
   end
 
@@ -92,6 +94,123 @@ RSpec.describe Comparison do
                                 'Not everything succeeded: steady through Ruby (door off)')
   end
 
+  describe 'targets' do
+    # Through the controller door 20 times less CPU of the application, a tenth of the database's.
+    def rounds(count, scenario: 'registration', **changes)
+      own = { door: 'controller', units: 200, attempts: 200, database: Hash.new(0).merge('questions' => 200 * 30) }
+      (1..count).flat_map do |round|
+        [trial(scenario: scenario, round: round), trial(scenario: scenario, round: round, **own, **changes)]
+      end
+    end
+
+    # What the table says of the first target that is called so.
+    def target(name, trials, door: 'controller', **settings)
+      all = results(trials)
+      all[:settings].merge!(settings)
+      scorecard = Comparison::Scorecard.new(all, Comparison::Figures.new(trials))
+      scorecard.to_a.find { |it| it[:target].start_with?(name) && it[:door] == door }
+    end
+
+    it 'are at the top, for both doors' do
+      markdown, = report(rounds(5))
+      head = '|  | controller: asked | measured | met | rack: asked | measured | met |'
+      expect(markdown).to match(/\A# .+\n\n## Targets\n\n#{Regexp.escape(head)}$/)
+      expect(markdown).to include('| application CPU per registration, times less than Ruby | ≥ 18 | 20 | yes | ≥ 100 | – | ' \
+                                  'not measured |')
+    end
+
+    it 'are left out where nothing of them was measured' do
+      expect(report(three_rounds).first).not_to include('Targets')
+    end
+
+    it 'are met, or not, or not measured' do
+      expect(target('application CPU', rounds(5))).to include(asked: '≥ 18', measured: '20', met: 'yes')
+      expect(target('statements', rounds(5))).to include(asked: '≤ 30 / ≤ 8', measured: '30 / 0', met: 'yes')
+      expect(target('p99', rounds(5))).to include(asked: '≥ 10', measured: '1', met: 'no')
+      expect(target('announces', rounds(5))).to include(measured: '–', met: 'not measured')
+      expect(target('application CPU', rounds(5), door: 'rack')).to include(asked: '≥ 100', met: 'not measured')
+    end
+
+    it 'are not met with few rounds, wrong answers or another application' do
+      expect(target('application CPU', rounds(4))).to include(met: 'yes, but in 4 of 5 rounds')
+      expect(target('application CPU', rounds(5, failed: 2))).to include(met: 'no: 10 failed')
+      expect(target('application CPU', rounds(5), application: 'host app')).to include(measured: '20', met: 'not RMT')
+    end
+
+    it "are compared as they are, and shown rounded to the gem's disadvantage" do
+      nearly = rounds(5, cpu: trial[:cpu].merge(application: 1.0 * 20 / 17.99, database: 0.4))
+      expect(target('application CPU', nearly)).to include(measured: '17.9', met: 'no')
+      more = rounds(5, database: Hash.new(0).merge('questions' => (200 * 30) + 1))
+      expect(target('statements', more)).to include(measured: '30.1 / 0', met: 'no')
+    end
+
+    it 'hold a herd against the last one that Ruby registered, and say how many that was' do
+      herds = lambda do |registered|
+        [['off', 956, 193.0], ['controller', registered, 15.0]].map do |door, units, last|
+          trial(scenario: 'herd', door: door, units: units, attempts: 2000, failed: 2000 - units,
+                herd: { last: last, median: last, arrived: [[0.0, 1], [1.0, 2000]], registered: [[0.0, 0], [last, units]],
+                        failed: [] })
+        end
+      end
+      expect(target('herd', herds.call(2000))).to include(asked: '≥ 2000 / ≥ 10', measured: '2000 / 12.8', met: 'yes')
+      expect(target('herd', herds.call(1999))).to include(met: 'no: 1 failed')
+      expect(report(herds.call(2000)).first).to include('Ruby did not register the whole herd, but 956 of 2000 after 193 s')
+    end
+
+    it "hold a worker's memory against Ruby's, and look whether it grows" do
+      trials = lambda do |growth|
+        [['off', 2000, 100, 0], ['controller', 100_000, 120, growth]].map do |door, units, size, grown|
+          workers = [{ rss: [90 << 20, size << 20], pss: [80 << 20, 80 << 20], growth: (grown * 1_048_576.0) },
+                     { rss: [80 << 20, 80 << 20], pss: [70 << 20, 70 << 20], growth: 0.0 }]
+          trial(scenario: 'memory', door: door, units: units, workers: { seconds: [0.0, 300.0], workers: workers })
+        end
+      end
+      expect(target('memory', trials.call(9.5))).to include(measured: '100000 / 20 / 9.5', met: 'yes')
+      expect(target('memory', trials.call(10.5))).to include(measured: '100000 / 20 / 10.5', met: 'no')
+      markdown, = report(trials.call(9.5))
+      expect(markdown).to include('after 2000 registrations.', '| memory of a worker at the end, MB (RSS) | 100.0 | 120.0 |',
+                                  '| growth of a worker in the last half, MB per 100,000 registrations | 0.0 | 9.5 |',
+                                  '![Memory: what the largest worker has, by registrations](memory.svg)')
+    end
+
+    it 'hold the large catalog against the small one, door by door' do
+      trials = rounds(5) + rounds(5, scenario: 'large', cpu: trial[:cpu].merge(application: 1.3))
+      expect(target('large', trials)).to include(asked: '≤ 1.2 × / ≤ 1.2 ×', measured: '1.3 × / 1 ×', met: 'no')
+      markdown, = report(trials)
+      expect(markdown).to include('### Against the small catalog',
+                                  '| CPU of the application per registration, ms | 1.00 × | 1.30 × |')
+    end
+  end
+
+  it 'draws as many doors as there are' do
+    doors = %w[off controller rack].map { |door| trial(scenario: 'registration', door: door) }
+    markdown, html, = report(doors)
+    expect(markdown).to include('|  | Ruby (door off) | Rust (door controller) | Rust (door rack) | controller against off | ' \
+                                'rack against off |')
+    expect(html).to include('<img src="latency-registration.svg"')
+  end
+
+  describe Comparison::WorkerMemory do
+    it 'takes the slope of the last half, per 100,000' do
+      seconds = [0.0, 10.0, 20.0, 30.0, 40.0]
+      # It grows by 1,000 bytes a second after the first half; 50 registrations a second.
+      expect(described_class.growth(seconds, [0, 9_000_000, 500_000, 510_000, 520_000], 2000)).to be_within(1).of(2_000_000)
+      expect(described_class.growth(seconds, [1, 500, 70, 70, 70], 2000)).to eq(0)
+      expect(described_class.growth([0.0, 1.0], [1, 2], 10)).to be_nil
+    end
+
+    it 'has every worker, at the interval' do
+      memory = described_class.new([Process.pid, Process.ppid], interval: 5)
+      memory.sample(0)
+      memory.sample(4, now: false)
+      memory.sample(5, now: false)
+      memory.sample(6)
+      found = memory.to_h(units: 10)
+      expect(found[:seconds]).to eq([0, 5, 6])
+      expect(found[:workers].map { |worker| worker[:rss].size }).to eq([3, 3])
+    end
+  end
+
   describe 'doubts' do
     def doubts(trials, **changes)
       all = results(trials).merge(changes)
@@ -133,8 +252,9 @@ RSpec.describe Comparison do
   describe Comparison::Trial do
     # As k6 and its journal would have it.
     def trial_of(name, journal, settings, seconds: 20, figures: {})
+      registered = { 'registered' => { 'passes' => journal.count { |it| !it['failed'] && !it['interrupted'] } } }
       summary = { 'state' => { 'testRunDurationMs' => seconds * 1000 },
-                  'metrics' => figures.transform_values { |values| { 'values' => values } } }
+                  'metrics' => registered.merge(figures).transform_values { |values| { 'values' => values } } }
       spent = Measurement::Spent.new(seconds: seconds, cpu: 1, database_cpu: 1, children_cpu: 1, machine_cpu: 4, counters: {},
                                      memory: {}, samples: [],
                                      result: K6::Run.new(summary: summary, journal: journal, passed: true, log: ''))
@@ -148,6 +268,15 @@ RSpec.describe Comparison do
     end
 
     let(:ramp) { { 'RAMP_FROM' => 1, 'RAMP_TO' => 4, 'RAMP_FACTOR' => 2, 'RAMP_STEP' => 10, 'RAMP_LIMIT' => 1000 } }
+
+    # 10 users, 4 s for each registration, and 3 s more until the last one was done.
+    it 'leaves out of the rate the time when users leave' do
+      figures = { 'iteration_duration' => { 'count' => 50, 'avg' => 4000.0 }, 'registered' => { 'passes' => 50 } }
+      found = trial_of('registration', [], { 'USERS' => 10 }, seconds: 23, figures: figures)
+      expect(found).to include(units: 50, seconds: 23, at_work: 20)
+      expect(Comparison::Figures.new([found]).figure('registration', 'off', 'rate')).to include(value: 2.5)
+      expect(trial_of('announce', [], { 'USERS' => 10 }, seconds: 23, figures: figures)).to include(at_work: 23)
+    end
 
     it 'finds the rate that is held' do
       # All of the first step are completed, half of the second; the third was cut short.

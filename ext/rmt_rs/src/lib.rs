@@ -4,6 +4,7 @@
 mod errors;
 mod gvl;
 mod messages;
+mod rack;
 mod runtime;
 mod slot;
 
@@ -407,6 +408,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_module_function("subscription", function!(subscription, 1))?;
     native.define_module_function("subscription_products", function!(subscription_products, 3))?;
     native.define_module_function("health", function!(health, 0))?;
+    rack::define(ruby, &native)?;
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.define_module_function("reach", function!(reach, 0))?;
     native.define_module_function("shut_down", function!(shut_down, 0))?;

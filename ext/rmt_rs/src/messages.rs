@@ -282,19 +282,25 @@ impl TryFrom<Look> for Rendering {
 
 /// A line for RMT's log.
 #[derive(Serialize)]
-struct Line {
+pub struct Line {
     level: &'static str,
     text: String,
 }
 
-impl From<LogLine> for Line {
-    fn from(line: LogLine) -> Self {
-        let level = match line.level {
+impl Line {
+    /// What Ruby's Logger calls it.
+    pub fn level_of(line: &LogLine) -> &'static str {
+        match line.level {
             Level::Info => "info",
             Level::Error => "error",
-        };
+        }
+    }
+}
+
+impl From<LogLine> for Line {
+    fn from(line: LogLine) -> Self {
         Self {
-            level,
+            level: Self::level_of(&line),
             text: line.text,
         }
     }

@@ -35,5 +35,5 @@ Rails.application.routes.draw do
   get '/services/:id', to: 'services#show'
   get '/services/:id/repo/repoindex.xml', to: 'services#show'
   get '/repo/repoindex.xml', to: 'services#legacy_service'
-  get '/api/health/status', to: 'api/health#status', defaults: { format: 'json' }
+  get '/api/health/status', to: 'api/health#status'
 end

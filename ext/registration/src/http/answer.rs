@@ -4,7 +4,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::request::{Part, Request};
-use super::routes::{Operation, Route};
+use super::routes::Route;
 use crate::json::to_json;
 use crate::log::LogLine;
 
@@ -20,18 +20,8 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     /// Empty where the status has none.
     pub body: String,
-    /// The operation, by its name in `RmtRs::Operations`.
-    pub operation: &'static str,
     /// What is to be counted: operation and outcome (`rust`, `refused`, `unavailable`).
     pub counts: Vec<(&'static str, &'static str)>,
-    /// `Api::Connect::V4::Systems::ProductsController`
-    pub controller: &'static str,
-    /// `activate`
-    pub action: &'static str,
-    /// As the log says it: `JSON`, `HTML`, `XML`, `*/*`.
-    pub format: &'static str,
-    /// Parameters that the path holds.
-    pub path_params: Vec<(&'static str, String)>,
     /// The callback that has answered in the place of the action, by its name; `block` for the one of
     /// `ServicesController`, which has none. The log says `Filter chain halted as …`.
     pub halted: Option<&'static str>,
@@ -60,22 +50,14 @@ impl Content {
 }
 
 impl Answer {
-    /// To a request that went to `route`; nothing is said yet.
-    pub(super) fn new(route: &Route) -> Self {
+    /// Nothing is said yet.
+    pub(super) fn new() -> Self {
         Self {
             status: 204,
             logged_status: 204,
             headers: Vec::with_capacity(6),
             body: String::new(),
-            operation: route.operation.name(),
             counts: Vec::with_capacity(2),
-            controller: route.controller,
-            action: route.action,
-            format: route.format,
-            path_params: match route.operation {
-                Operation::Service(id) => vec![("id", id.to_string())],
-                _ => Vec::new(),
-            },
             halted: None,
             log: Vec::new(),
         }
@@ -157,7 +139,7 @@ mod tests {
         let parts = [&[path, (Part::Accept, "*/*")], parts].concat();
         let request = Request::with(&parts, b"");
         let route = Route::of(&request, &Settings::all()).unwrap();
-        let mut answer = Answer::new(&route);
+        let mut answer = Answer::new();
         if status != 204 {
             answer.render(status, Content::Json, body.to_owned(), &route);
         }

@@ -3,40 +3,32 @@
 use super::Pass;
 use super::request::{Part, Request};
 
-/// What a request says about who sends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Authorization<T> {
-    /// Nothing, or nothing of the kind that is asked for.
-    Missing,
-    Sent(T),
-}
-
-/// Login and password.
-pub(super) fn basic(request: &Request) -> Result<Authorization<(String, String)>, Pass> {
+/// Login and password; nothing when there is nothing of that kind.
+pub(super) fn basic(request: &Request) -> Result<Option<(String, String)>, Pass> {
     let strange = || Pass("strange credentials");
     let Some(header) = header(request)? else {
-        return Ok(Authorization::Missing);
+        return Ok(None);
     };
     let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
     if scheme.is_empty() {
         return Err(strange());
     }
     if !scheme.eq_ignore_ascii_case("basic") {
-        return Ok(Authorization::Missing);
+        return Ok(None);
     }
     let decoded = base64(rest).and_then(|bytes| String::from_utf8(bytes).ok());
     let decoded = decoded.ok_or_else(strange)?;
     let (login, password) = decoded.split_once(':').ok_or_else(strange)?;
-    Ok(Authorization::Sent((login.to_owned(), password.to_owned())))
+    Ok(Some((login.to_owned(), password.to_owned())))
 }
 
-/// A registration code.
-pub(super) fn token(request: &Request) -> Result<Authorization<String>, Pass> {
+/// A registration code; nothing when there is nothing of that kind.
+pub(super) fn token(request: &Request) -> Result<Option<String>, Pass> {
     let Some(header) = header(request)? else {
-        return Ok(Authorization::Missing);
+        return Ok(None);
     };
     if !header.contains("Token") && !header.contains("Bearer") {
-        return Ok(Authorization::Missing);
+        return Ok(None);
     }
     let strange = Err(Pass("strange credentials"));
     let Some(sent) = header.strip_prefix("Token token=") else {
@@ -48,7 +40,7 @@ pub(super) fn token(request: &Request) -> Result<Authorization<String>, Pass> {
     if code.is_empty() || !code.bytes().all(harmless) {
         return strange;
     }
-    Ok(Authorization::Sent(code.to_owned()))
+    Ok(Some(code.to_owned()))
 }
 
 /// Proxies may send it under other names, which Rails knows.
@@ -104,12 +96,12 @@ mod tests {
         Request::with(&[(Part::Authorization, header)], b"")
     }
 
-    fn login(header: &str) -> Option<Authorization<(String, String)>> {
+    fn login(header: &str) -> Option<Option<(String, String)>> {
         basic(&sent(header)).ok()
     }
 
-    fn pair(login: &str, password: &str) -> Option<Authorization<(String, String)>> {
-        Some(Authorization::Sent((login.into(), password.into())))
+    fn pair(login: &str, password: &str) -> Option<Option<(String, String)>> {
+        Some(Some((login.into(), password.into())))
     }
 
     #[test]
@@ -126,11 +118,11 @@ mod tests {
     #[test]
     fn who_sends_something_else_has_none() {
         for header in ["Token token=x", "Bearer YTpi", "Basically YTpi", "Digest"] {
-            assert_eq!(login(header), Some(Authorization::Missing), "{header}");
+            assert_eq!(login(header), Some(None), "{header}");
         }
         let request = Request::with(&[], b"");
-        assert_eq!(basic(&request), Ok(Authorization::Missing));
-        assert_eq!(token(&request), Ok(Authorization::Missing));
+        assert_eq!(basic(&request), Ok(None));
+        assert_eq!(token(&request), Ok(None));
     }
 
     #[test]
@@ -160,13 +152,13 @@ mod tests {
     #[test]
     fn registration_codes_are_plain() {
         let code = |header: &str| token(&sent(header)).ok();
-        let sent = |code: &str| Some(Authorization::Sent(code.to_owned()));
+        let sent = |code: &str| Some(Some(code.to_owned()));
         assert_eq!(code("Token token=631dc51f"), sent("631dc51f"));
         assert_eq!(
             code("Token token=\"INTERNAL-USE_1.0\""),
             sent("INTERNAL-USE_1.0")
         );
-        assert_eq!(code("Basic YTpi"), Some(Authorization::Missing));
+        assert_eq!(code("Basic YTpi"), Some(None));
         for strange in [
             "Token token=",
             "Token token=\"\"",

@@ -18,13 +18,14 @@ use serde::Deserialize;
 
 pub use answer::Answer;
 pub use request::{PARTS, Request};
+pub use serve::Understood;
 
 /// What does not change while the process runs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The operations that are answered here, by the names that `RmtRs::Operations` has for them,
-    /// `authenticate` and the steps among them. A request that needs another one is passed on.
+    /// The operations that are answered here, by the names that `RmtRs::Operations` has for them, with
+    /// all that belongs to them. A request for another one is passed on.
     pub operations: HashSet<String>,
     /// See [`Rendering`](crate::catalog::Rendering).
     pub free_as_stored: bool,
@@ -53,33 +54,14 @@ pub enum Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pass(&'static str);
 
-/// Whether [`Registration::serve`](crate::Registration::serve) may answer a request of this method and
-/// path: a first look, cheap enough for every one.
-///
-/// ```
-/// use registration::http::is_ours;
-///
-/// assert!(is_ours("GET", "/services/1"));
-/// assert!(!is_ours("GET", "/services/1/"));
-/// assert!(!is_ours("HEAD", "/services/1"));
-/// ```
-pub fn is_ours(method: &str, path: &str) -> bool {
-    routes::operation(method, path).is_some()
-}
-
 #[cfg(test)]
 impl Settings {
     /// Everything is Rust's.
     fn all() -> Self {
         let operations = [
             "announce",
-            "authenticate",
             "update",
             "deregister",
-            "require_product",
-            "check_product_service_and_repositories",
-            "load_subscription",
-            "check_base_product_dependencies",
             "activate",
             "show",
             "upgrade",

@@ -67,6 +67,8 @@ fn body(request: &Request) -> Result<Map<String, Value>, Pass> {
     }
     let json = match request.plain(Part::ContentType)? {
         Some(content_type) if is_json(content_type) => true,
+        // An empty form: some clients send the type with everything.
+        Some("application/x-www-form-urlencoded") if body.is_empty() => false,
         // Without a type, what is posted is a form to Rack, and else nothing.
         None if body.is_empty() || request.bytes(Part::Method) != Some(b"POST") => false,
         _ => return Err(Pass("another content type")),

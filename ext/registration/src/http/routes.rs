@@ -45,38 +45,6 @@ impl Operation {
         }
     }
 
-    /// What happens before it, by the names that `RmtRs::Operations` has for it.
-    fn steps(self) -> &'static [&'static str] {
-        match self {
-            Self::Announce | Self::Installer | Self::SubscriptionProducts | Self::Health => &[],
-            Self::Update
-            | Self::Deregister
-            | Self::Synchronize
-            | Self::Activations
-            | Self::Service(_) => &["authenticate"],
-            Self::Activate => &[
-                "authenticate",
-                "require_product",
-                "check_product_service_and_repositories",
-                "load_subscription",
-                "check_base_product_dependencies",
-            ],
-            Self::Show => &[
-                "authenticate",
-                "require_product",
-                "check_product_service_and_repositories",
-                "check_base_product_dependencies",
-            ],
-            Self::Upgrade => &[
-                "authenticate",
-                "require_product",
-                "load_subscription",
-                "check_base_product_dependencies",
-            ],
-            Self::Destroy => &["authenticate", "require_product"],
-        }
-    }
-
     /// Whether it is below `/connect`, where there are versions, and no format but JSON.
     pub fn has_versions(self) -> bool {
         !matches!(self, Self::Service(_) | Self::Health)
@@ -107,8 +75,7 @@ impl Route {
         let method = request.plain(Part::Method)?.unwrap_or_default();
         let path = request.plain(Part::Path)?.unwrap_or_default();
         let operation = operation(method, path).ok_or(Pass("another route"))?;
-        let takes = |name: &str| settings.operations.contains(name);
-        if !takes(operation.name()) || !operation.steps().iter().all(|step| takes(step)) {
+        if !settings.operations.contains(operation.name()) {
             return Err(Pass("an operation that is left to Ruby"));
         }
         if request.bytes(Part::Script).is_some_and(|it| !it.is_empty()) {
@@ -355,11 +322,9 @@ mod tests {
     fn what_is_left_to_ruby_is_passed_on() {
         let request = Request::with(&[(Part::Path, "/connect/systems/activations")], b"");
         assert!(Route::of(&request, &Settings::all()).is_ok());
-        for missing in ["authenticate", "activations"] {
-            let mut settings = Settings::all();
-            settings.operations.remove(missing);
-            assert!(Route::of(&request, &settings).is_err());
-        }
+        let mut settings = Settings::all();
+        settings.operations.remove("activations");
+        assert!(Route::of(&request, &settings).is_err());
         for strange in [
             (Part::Script, "/rmt"),
             (Part::MethodOverride, "PUT"),

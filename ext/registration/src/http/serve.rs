@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Content};
 use super::base_url::base_url;
-use super::credentials::{self, Authorization};
+use super::credentials;
 use super::parameters::{self, scalars, selected};
 use super::request::{Part, Request};
 use super::routes::{Operation, Route};
 use super::{Pass, Reply, Settings};
 use crate::authenticate::{Authenticated, Credentials, Found, Note, TokenHeader};
-use crate::catalog::Rendering;
+use crate::catalog::{BaseUrl, Rendering};
 use crate::error::{Error, Failure, Written};
 use crate::json::to_json;
 use crate::log::LogLine;
@@ -21,22 +21,137 @@ const PRODUCT: &[&str] = &["identifier", "version", "arch", "token", "payload"];
 const LISTED: &[&str] = &["identifier", "version", "arch", "release_type"];
 const TOKEN: &str = "System-Token";
 
+/// A request that is understood: nothing more can be asked of it that only Rails knows.
+pub struct Understood {
+    request: Request,
+    route: Route,
+    parameters: Map<String, Value>,
+    base_url: BaseUrl,
+    sender: Sender,
+}
+
+/// Who says to send a request; nothing when that is not said in the way that is asked for.
+enum Sender {
+    /// Nobody asks.
+    Anybody,
+    /// Login and password.
+    System(Option<(String, String)>),
+    /// A registration code.
+    Subscriber(Option<String>),
+}
+
+impl Sender {
+    fn of(request: &Request, operation: Operation) -> Result<Self, Pass> {
+        match operation {
+            Operation::Announce | Operation::Installer | Operation::Health => Ok(Self::Anybody),
+            Operation::SubscriptionProducts => credentials::token(request).map(Self::Subscriber),
+            // Only zypper has to say who it is.
+            Operation::Service(_) if !is_zypper(request)? => Ok(Self::Anybody),
+            _ => credentials::basic(request).map(Self::System),
+        }
+    }
+}
+
+fn is_zypper(request: &Request) -> Result<bool, Pass> {
+    let agent = request.utf8(Part::UserAgent)?.unwrap_or_default();
+    let name = agent.get(..4);
+    Ok(name.is_some_and(|it| it.eq_ignore_ascii_case("zypp")))
+}
+
+impl Understood {
+    /// Reads `request`.
+    ///
+    /// # Errors
+    /// Why Rails has to answer it, in a few words that do not depend on what the client sent.
+    ///
+    /// ```
+    /// use registration::http::{PARTS, Request, Settings, Understood};
+    ///
+    /// let settings = r#"{"operations":["health"],"free_as_stored":false,"plugin_urls":false,
+    ///     "credentials_in_repoindex":false,"redirect_hosts":[],"tokens_enabled":true}"#;
+    /// let settings: Settings = serde_json::from_str(settings).unwrap();
+    /// let parts = PARTS.iter().map(|part| match *part {
+    ///     "REQUEST_METHOD" => Some(b"GET".to_vec()),
+    ///     "PATH_INFO" => Some(b"/api/health/status".to_vec()),
+    ///     "HTTP_HOST" => Some(b"rmt.example.com".to_vec()),
+    ///     "rack.url_scheme" => Some(b"http".to_vec()),
+    ///     _ => None,
+    /// });
+    /// let request = Request::new(parts.collect(), Vec::new()).unwrap();
+    /// assert_eq!(Understood::of(request, &settings).unwrap().action(), "status");
+    /// ```
+    pub fn of(request: Request, settings: &Settings) -> Result<Self, &'static str> {
+        Self::read(request, settings).map_err(|Pass(why)| why)
+    }
+
+    fn read(request: Request, settings: &Settings) -> Result<Self, Pass> {
+        let route = Route::of(&request, settings)?;
+        let parameters = parameters::of(&request)?;
+        if !route.operation.has_versions() && parameters.contains_key("format") {
+            return Err(Pass("another format"));
+        }
+        // Rails answers 400 in a shape of its own.
+        let synchronize = route.operation == Operation::Synchronize;
+        if synchronize && params::blank(parameters.get("products")) {
+            return Err(Pass("no products"));
+        }
+        Ok(Self {
+            base_url: base_url(&request)?,
+            sender: Sender::of(&request, route.operation)?,
+            request,
+            route,
+            parameters,
+        })
+    }
+
+    /// The operation, by its name in `RmtRs::Operations`.
+    pub fn operation(&self) -> &'static str {
+        self.route.operation.name()
+    }
+
+    /// Where Rails would have sent it: `Api::Connect::V4::Systems::ProductsController`.
+    pub fn controller(&self) -> &'static str {
+        self.route.controller
+    }
+
+    /// The controller's action: `activate`.
+    pub fn action(&self) -> &'static str {
+        self.route.action
+    }
+
+    /// The format of the answer as Rails' log says it: `JSON`, `HTML`, `XML`, `*/*`.
+    pub fn format(&self) -> &'static str {
+        self.route.format
+    }
+
+    /// The `id` in its path.
+    pub fn id(&self) -> Option<u64> {
+        match self.route.operation {
+            Operation::Service(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
 impl Registration {
-    /// Answers a request whole, if it is understood. Answers do not depend on who called, only on the
-    /// request, the settings and the database.
+    /// Answers a request whole.
     ///
     /// # Errors
     /// Those after which Ruby may do better, nothing having been written but what it will find:
     /// [`Error::Refused`] and [`Error::Internal`]; and [`Error::Abandoned`], after which nobody waits.
     pub async fn serve(
         &self,
-        request: &Request,
+        understood: Understood,
         settings: &Settings,
         progress: &Progress,
     ) -> Result<Reply, Failure> {
-        let serving = match Serving::new(self, request, settings, progress) {
-            Ok(serving) => serving,
-            Err(Pass(why)) => return Ok(Reply::Pass(why)),
+        let serving = Serving {
+            registration: self,
+            understood,
+            settings,
+            progress,
+            answer: Answer::new(),
+            note: None,
         };
         serving.answer().await
     }
@@ -57,46 +172,21 @@ impl From<Pass> for Halt {
     }
 }
 
-/// A request that is understood, on its way.
+/// A request on its way.
 struct Serving<'a> {
     registration: &'a Registration,
-    request: &'a Request,
+    understood: Understood,
     settings: &'a Settings,
     progress: &'a Progress,
-    route: Route,
-    parameters: Map<String, Value>,
     answer: Answer,
     /// What an authentication has left to the operation. Whatever becomes of that, somebody writes it.
     note: Option<Note>,
 }
 
-impl<'a> Serving<'a> {
-    fn new(
-        registration: &'a Registration,
-        request: &'a Request,
-        settings: &'a Settings,
-        progress: &'a Progress,
-    ) -> Result<Self, Pass> {
-        let route = Route::of(request, settings)?;
-        let parameters = parameters::of(request)?;
-        if !route.operation.has_versions() && parameters.contains_key("format") {
-            return Err(Pass("another format"));
-        }
-        Ok(Self {
-            registration,
-            request,
-            settings,
-            progress,
-            answer: Answer::new(&route),
-            route,
-            parameters,
-            note: None,
-        })
-    }
-
+impl Serving<'_> {
     async fn answer(mut self) -> Result<Reply, Failure> {
         match self.carry_out().await {
-            Ok(()) => self.count(self.route.operation.name(), "rust"),
+            Ok(()) => self.count(self.understood.route.operation.name(), "rust"),
             Err(Halt::Denied) => {}
             Err(Halt::Pass(why)) => return Ok(Reply::Pass(why)),
             Err(Halt::Failed(operation, failure)) => {
@@ -106,12 +196,12 @@ impl<'a> Serving<'a> {
             }
         }
         self.write_note().await;
-        self.answer.finish(self.request);
+        self.answer.finish(&self.understood.request);
         Ok(Reply::Answer(Box::new(self.answer)))
     }
 
     async fn carry_out(&mut self) -> Result<(), Halt> {
-        match self.route.operation {
+        match self.understood.route.operation {
             Operation::Announce => self.announce().await,
             Operation::Update => self.update().await,
             Operation::Deregister => self.deregister().await,
@@ -134,7 +224,7 @@ impl<'a> Serving<'a> {
 
     async fn announce(&mut self) -> Result<(), Halt> {
         let parameters = selected(
-            &mut self.parameters,
+            &mut self.understood.parameters,
             &["hostname", "hwinfo", "system_profiles"],
         );
         let announced = self.registration.announce(&parameters, self.progress);
@@ -148,7 +238,7 @@ impl<'a> Serving<'a> {
 
     async fn update(&mut self) -> Result<(), Halt> {
         let names = ["hostname", "hwinfo", "online_at", "system_profiles"];
-        let parameters = selected(&mut self.parameters, &names);
+        let parameters = selected(&mut self.understood.parameters, &names);
         let actor = self.authenticate(true, false).await?;
         let updated = self.registration.update(&actor, &parameters, self.progress);
         let updated = updated.await.map_err(|it| self.halt(it))?;
@@ -169,10 +259,10 @@ impl<'a> Serving<'a> {
 
     /// An action on a product, with the steps before it.
     async fn act(&mut self, action: Action) -> Result<(), Halt> {
-        let rendering = self.rendering()?;
+        let rendering = self.rendering();
         let defer = action != Action::Show;
         let caller = Caller::Unknown(self.credentials(defer, false)?);
-        let parameters = selected(&mut self.parameters, PRODUCT);
+        let parameters = selected(&mut self.understood.parameters, PRODUCT);
         let checked = self
             .registration
             .check(&caller, action, &parameters, self.progress);
@@ -226,12 +316,8 @@ impl<'a> Serving<'a> {
     }
 
     async fn synchronize(&mut self) -> Result<(), Halt> {
-        let rendering = self.rendering()?;
-        // Rails answers 400 in a shape of its own.
-        if params::blank(self.parameters.get("products")) {
-            return Err(Halt::Pass("no products"));
-        }
-        let parameters = selected(&mut self.parameters, &["products"]);
+        let rendering = self.rendering();
+        let parameters = selected(&mut self.understood.parameters, &["products"]);
         let actor = self.authenticate(true, false).await?;
         let registration = self.registration;
         let acted = registration.synchronize(&actor, &parameters, &rendering, self.progress);
@@ -241,7 +327,7 @@ impl<'a> Serving<'a> {
     }
 
     async fn activations(&mut self) -> Result<(), Halt> {
-        let rendering = self.rendering()?;
+        let rendering = self.rendering();
         let system = self.authenticate(false, false).await?.system;
         let body = self.registration.activations(system.id, &rendering);
         let body = body.await.map_err(|it| self.halt(it))?;
@@ -250,13 +336,18 @@ impl<'a> Serving<'a> {
     }
 
     async fn installer(&mut self) -> Result<(), Halt> {
-        let rendering = self.rendering()?;
+        let rendering = self.rendering();
         let mut names = LISTED.to_vec();
         // RMT reads it only when it is text.
-        if self.parameters.get("payload").is_some_and(Value::is_string) {
+        if self
+            .understood
+            .parameters
+            .get("payload")
+            .is_some_and(Value::is_string)
+        {
             names.push("payload");
         }
-        let parameters = scalars(&mut self.parameters, &names);
+        let parameters = scalars(&mut self.understood.parameters, &names);
         let body = self.registration.installer(&parameters, &rendering);
         let body = body.await.map_err(|it| self.halt(it))?;
         self.render(200, Content::Json, body);
@@ -264,8 +355,8 @@ impl<'a> Serving<'a> {
     }
 
     async fn subscription_products(&mut self) -> Result<(), Halt> {
-        let rendering = self.rendering()?;
-        let Authorization::Sent(regcode) = credentials::token(self.request)? else {
+        let rendering = self.rendering();
+        let Sender::Subscriber(Some(regcode)) = &self.understood.sender else {
             let body = "HTTP Token: Access denied.\n".to_owned();
             self.answer
                 .header("WWW-Authenticate", "Token realm=\"Application\"");
@@ -273,10 +364,10 @@ impl<'a> Serving<'a> {
             self.answer.halted = Some("authenticate_with_token");
             return Err(Halt::Denied);
         };
-        let subscription = self.registration.subscription(&regcode);
+        let subscription = self.registration.subscription(regcode);
         let subscription = subscription.await.map_err(|it| self.halt(it))?;
         self.log(LogLine::info("Authenticated with token".to_owned()));
-        let parameters = scalars(&mut self.parameters, LISTED);
+        let parameters = scalars(&mut self.understood.parameters, LISTED);
         let registration = self.registration;
         let body = registration.subscription_products(subscription.id, &parameters, &rendering);
         let body = body.await.map_err(|it| self.halt(it))?;
@@ -284,15 +375,11 @@ impl<'a> Serving<'a> {
         Ok(())
     }
 
-    /// Only zypper has to say who it is. It knows no tokens, so of several systems nobody can tell which
+    /// Zypper, which has to say who it is, knows no tokens, so of several systems nobody can tell which
     /// one it is on.
     async fn service(&mut self, id: u64) -> Result<(), Halt> {
-        let rendering = self.rendering()?;
-        let agent = self.request.utf8(Part::UserAgent)?.unwrap_or_default();
-        if agent
-            .get(..4)
-            .is_some_and(|it| it.eq_ignore_ascii_case("zypp"))
-        {
+        let rendering = self.rendering();
+        if matches!(self.understood.sender, Sender::System(_)) {
             self.authenticate(false, true).await?;
         }
         let body = self.registration.service(id, &rendering);
@@ -314,27 +401,31 @@ impl<'a> Serving<'a> {
     }
 
     fn credentials(&mut self, defer: bool, skip_on_duplicated: bool) -> Result<Credentials, Halt> {
-        let Authorization::Sent((login, password)) = credentials::basic(self.request)? else {
+        let Sender::System(Some((login, password))) = &self.understood.sender else {
             let body = "HTTP Basic: Access denied.\n".to_owned();
             self.answer
                 .header("WWW-Authenticate", "Basic realm=\"RMT API\"");
             // Rails renders nothing here, it sets the body.
             self.answer.respond(401, Content::Html, body);
-            self.answer.halted = Some(match self.route.operation {
+            self.answer.halted = Some(match self.understood.route.operation {
                 Operation::Service(_) => "block",
                 _ => "authenticate_system",
             });
             return Err(Halt::Denied);
         };
-        let token = self.request.utf8(Part::SystemToken)?;
+        let token = self.understood.request.utf8(Part::SystemToken)?;
         Ok(Credentials {
-            login,
-            password,
+            login: login.clone(),
+            password: password.clone(),
             token: match token {
                 Some(token) => TokenHeader::Present(Some(token.to_owned())),
                 None => TokenHeader::Absent,
             },
-            user_agent: self.request.utf8(Part::UserAgent)?.map(str::to_owned),
+            user_agent: self
+                .understood
+                .request
+                .utf8(Part::UserAgent)?
+                .map(str::to_owned),
             tokens_enabled: self.settings.tokens_enabled,
             skip_on_duplicated,
             defer,
@@ -386,7 +477,7 @@ impl<'a> Serving<'a> {
     }
 
     /// What an answer about the catalog depends on besides the catalog.
-    fn rendering(&self) -> Result<Rendering, Pass> {
+    fn rendering(&self) -> Rendering {
         let Settings {
             free_as_stored,
             plugin_urls,
@@ -394,17 +485,18 @@ impl<'a> Serving<'a> {
             ref redirect_hosts,
             ..
         } = *self.settings;
-        Ok(Rendering {
+        Rendering {
             free_as_stored,
             plugin_urls,
             credentials_in_repoindex,
             redirect_hosts: redirect_hosts.clone(),
-            ..Rendering::new(base_url(self.request)?)
-        })
+            ..Rendering::new(self.understood.base_url.clone())
+        }
     }
 
     fn render(&mut self, status: u16, content: Content, body: String) {
-        self.answer.render(status, content, body, &self.route);
+        self.answer
+            .render(status, content, body, &self.understood.route);
     }
 
     fn count(&mut self, operation: &'static str, outcome: &'static str) {
@@ -416,7 +508,7 @@ impl<'a> Serving<'a> {
     }
 
     fn halt(&self, failure: Failure) -> Halt {
-        Halt::Failed(self.route.operation.name(), failure)
+        Halt::Failed(self.understood.route.operation.name(), failure)
     }
 
     /// Answers for a failure, or says why Rails is to.
@@ -453,7 +545,7 @@ impl<'a> Serving<'a> {
         self.log(LogLine::info(format!(
             "rmt_rs: {operation} refused: {quoted}"
         )));
-        self.answer.error(status, message, &self.route);
+        self.answer.error(status, message, &self.understood.route);
     }
 
     /// Ends a request for which there is no database.
@@ -465,7 +557,7 @@ impl<'a> Serving<'a> {
             "rmt_rs: {operation} failed: {failure}"
         )));
         let message = "The database is not available at the moment. Please try again later.";
-        self.answer.error(503, message, &self.route);
+        self.answer.error(503, message, &self.understood.route);
     }
 
     /// What no operation came to write. That this fails is no reason to answer otherwise.
@@ -474,7 +566,7 @@ impl<'a> Serving<'a> {
             return;
         };
         if let Err(failure) = self.registration.note(&note, self.progress).await {
-            let action = self.route.action;
+            let action = self.understood.route.action;
             self.log(LogLine::error(format!(
                 "rmt_rs: {action}: the system is not noted as seen: {failure}"
             )));

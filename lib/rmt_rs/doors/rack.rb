@@ -1,0 +1,88 @@
+# frozen_string_literal: true
+
+require_relative 'rack/door'
+require_relative 'rack/endpoints'
+require_relative 'rack/events'
+require_relative 'rack/stack'
+
+module RmtRs
+  module Doors
+    # A middleware answers the registration endpoints whole: Rails neither routes nor parses them. What Rust does
+    # not understand with certainty goes on to Rails untouched, where the controller door is.
+    #
+    # It stands at both ends of Rails' stack, and one of the two is open: the first when the door can do everything
+    # that the stack does for an answer (see {Stack}), else the last.
+    module Rack
+      # Stands in Rails' stack.
+      class Middleware
+        # What every path of the door begins with.
+        PATHS = %w[/connect/ /services/ /api/health/].freeze
+
+        # @param app [#call] the rest of the stack
+        # @param place [Symbol] `:front` or `:end`
+        def initialize(app, place)
+          @app = app
+          @place = place
+        end
+
+        # @param env [Hash] Rack's
+        # @return [Array] Rack's status, headers and body
+        def call(env)
+          door = Rack.door
+          mine = door && door.place == @place && env['PATH_INFO'].start_with?(*PATHS)
+          (mine && door.answer(env)) || @app.call(env)
+        end
+      end
+
+      class << self
+        # @return [Door, nil] nil while it is shut
+        attr_reader :door
+
+        # Puts the middleware where it is shut at first.
+        #
+        # @param middleware [Rails::Configuration::MiddlewareStackProxy]
+        # @return [void]
+        def install(middleware)
+          middleware.insert_before(0, Middleware, :front)
+          middleware.use(Middleware, :end)
+        end
+
+        # Opens it, if anything may be answered by it. One log line says where and for what.
+        #
+        # @param application [Rails::Application] which has its middleware built
+        # @param survey [Survey]
+        # @return [void]
+        def open(application, survey)
+          # At boot Rails loads them last.
+          application.reload_routes! if application.routes.empty?
+          endpoints = Endpoints.new(application.routes, survey)
+          stack = Stack.new(application.config.middleware)
+          operations = stack.place ? endpoints.operations : []
+          @door = Door.new(stack, settings(operations), application) if operations.any?
+          report(stack, endpoints, operations)
+        end
+
+        # Shuts it: Rails gets everything.
+        #
+        # @return [void]
+        def shut
+          @door = nil
+        end
+
+        private
+
+        def settings(operations)
+          { operations: operations, tokens_enabled: ::ApplicationController.new.send(:system_tokens_enabled?), **RmtRs.look }
+        end
+
+        def report(stack, endpoints, operations)
+          answered = operations.empty? ? 'answers nothing' : "answers #{operations.join(', ')}"
+          place = ", at the #{stack.place} of the stack" if stack.place
+          why = stack.reasons + endpoints.reasons.map { |operation, reason| "#{operation} (#{reason})" }
+          rest = "; why not more: #{why.join(', ')}" if why.any?
+          RmtRs.logger&.info("rmt_rs: the rack door #{answered}#{place}#{rest}")
+        end
+      end
+    end
+  end
+end

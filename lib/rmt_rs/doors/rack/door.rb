@@ -1,0 +1,116 @@
+# frozen_string_literal: true
+
+require 'json'
+require 'securerandom'
+
+module RmtRs
+  module Doors
+    module Rack
+      # An open door: answers requests whole, with what Rails' middleware behind it would add.
+      class Door
+        BUSY = 'The database is not available at the moment. Please try again later.'
+        private_constant :BUSY
+
+        # @return [Symbol] `:front` or `:end` of the stack
+        attr_reader :place
+
+        # @param stack [Stack]
+        # @param settings [Hash] what Rust has to know: operations, tokens_enabled, and how answers look
+        # @param application [Rails::Application]
+        def initialize(stack, settings, application)
+          @place = stack.place
+          @settings = Native::Settings.new(JSON.generate(settings))
+          @events = Events.new(stack, application.config.filter_parameters)
+          @headers = ActionDispatch::Response.default_headers.dup.freeze
+          @tells_runtime = stack.does?('Rack::Runtime')
+          @tells_id = stack.does?('ActionDispatch::RequestId')
+          @id_header = stack.arguments_of('ActionDispatch::RequestId').first.to_h.fetch(:header, 'X-Request-Id')
+          @id_key = "HTTP_#{@id_header.upcase.tr('-', '_')}"
+        end
+
+        # @param env [Hash] Rack's
+        # @return [Array, nil] Rack's status, headers and body; nil when Rails is to answer
+        def answer(env)
+          started = now
+          body = env['rack.input']&.read || ''
+          understood = Native.understand(@settings, env.values_at(*Native::PARTS), body)
+          return pass(env, understood) if understood.is_a?(String)
+
+          identify(env) if @tells_id
+          answer = carry_out(env, body, understood)
+          return pass(env, answer) unless answer.is_a?(Array)
+
+          complete(env, answer, started)
+        end
+
+        private
+
+        def now
+          Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        end
+
+        # Leaves a request to Rails, as it came.
+        def pass(env, reason)
+          input = env['rack.input']
+          input.rewind if input.respond_to?(:rewind)
+          RmtRs.count(:rack, reason)
+          Rails.logger.debug { "rmt_rs: #{env['REQUEST_METHOD']} #{env['PATH_INFO']} goes on to Rails: #{reason}" }
+          nil
+        end
+
+        # @return [Array, String] status, headers and body, or why Rails is to answer
+        def carry_out(env, body, understood)
+          @events.of(env, body, understood) do |payload|
+            started = now
+            answer = Native.serve(@settings, understood)
+            next answer if answer.is_a?(String)
+
+            *answer, payload[:status], halted, counts, log = answer
+            note(halted, counts, log)
+            answer
+          rescue RmtRs::Error => e
+            failed(understood.operation, e).tap { |it| payload[:status] = it.first if it.is_a?(Array) }
+          ensure
+            payload[:db_runtime] = (now - started) * 1000
+          end
+        end
+
+        # What RMT's log and the counters say of it.
+        def note(halted, counts, log)
+          log.each { |level, text| Rails.logger.public_send(level, text) }
+          counts.each { |operation, outcome| RmtRs.count(operation, outcome) }
+          @events.halted(halted) if halted
+        end
+
+        # After Rust has failed: Rails, if that cannot do harm and may help, else 503.
+        def failed(operation, failure)
+          unless failure.written? || failure.is_a?(Unavailable)
+            RmtRs.count(operation, :fallback)
+            Rails.logger.warn("rmt_rs: #{operation} left to Rails: #{failure.message}")
+            return 'Rust has failed'
+          end
+
+          Rails.logger.error("rmt_rs: #{operation} failed: #{failure.message}")
+          RmtRs.count(operation, :unavailable)
+          [503, { 'Content-Type' => 'application/json; charset=utf-8', 'Cache-Control' => 'no-cache' },
+           JSON.generate(type: 'error', error: BUSY, localized_error: BUSY)]
+        end
+
+        # As ActionDispatch::RequestId has it.
+        def identify(env)
+          sent = env[@id_key]
+          env['action_dispatch.request_id'] =
+            sent.nil? || sent.empty? ? SecureRandom.uuid : sent.gsub(/[^\w\-@]/, '').first(255)
+        end
+
+        def complete(env, answer, started)
+          status, headers, body = answer
+          headers = @headers.merge(headers)
+          headers[@id_header] = env['action_dispatch.request_id'] if @tells_id
+          headers['X-Runtime'] = format('%0.6f', now - started) if @tells_runtime
+          [status, headers, body.empty? ? [] : [body]]
+        end
+      end
+    end
+  end
+end
