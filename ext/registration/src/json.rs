@@ -61,12 +61,13 @@ fn number(text: &str) -> Value {
 }
 
 /// Ruby's `Float#to_s`: the fewest digits that mean this number, without exponent between 0.0001 and
-/// 10 to the 15th.
+/// 10 to the 15th, and where digits follow the point.
 fn float_to_s(float: f64) -> String {
     let scientific = format!("{float:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
-    if float == 0.0 || (-4..15).contains(&exponent) {
+    let fraction = exponent == 15 && mantissa.trim_start_matches('-').len() > "1.".len() + 15;
+    if float == 0.0 || (-4..15).contains(&exponent) || fraction {
         return format!("{float:?}");
     }
     let point = if mantissa.contains('.') { "" } else { ".0" };
@@ -151,6 +152,8 @@ mod tests {
             ("1e14", "100000000000000.0"),
             ("1e15", "1.0e+15"),
             ("9007199254740993.0", "9.007199254740992e+15"),
+            ("1346105890432383.8", "1346105890432383.8"),
+            ("-1346105890432383.8", "-1346105890432383.8"),
             ("0.0001", "0.0001"),
             ("0.00001", "1.0e-05"),
             ("5e-324", "5.0e-324"),

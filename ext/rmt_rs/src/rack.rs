@@ -1,6 +1,6 @@
 //! What a middleware needs: requests from Rack's environment, and answers for Rack.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use magnus::value::ReprValue;
 use magnus::{Class, Error, Module, Object, RArray, RModule, RString, Ruby, TryConvert, Value};
@@ -14,9 +14,16 @@ use crate::{guarded, misunderstood, parsed, runtime};
 #[magnus::wrap(class = "RmtRs::Native::Settings", free_immediately)]
 struct SettingsObject(Arc<Settings>);
 
-/// `RmtRs::Native::Understood`: a request that Rust can answer.
+/// `RmtRs::Native::Understood`: a request that Rust can answer, once.
 #[magnus::wrap(class = "RmtRs::Native::Understood", free_immediately)]
-struct UnderstoodObject(Arc<Understood>);
+struct UnderstoodObject {
+    operation: &'static str,
+    controller: &'static str,
+    action: &'static str,
+    format: &'static str,
+    id: Option<u64>,
+    request: Mutex<Option<Understood>>,
+}
 
 impl SettingsObject {
     /// `RmtRs::Native::Settings.new(settings)`: of JSON.
@@ -27,25 +34,43 @@ impl SettingsObject {
     }
 }
 
+impl From<Understood> for UnderstoodObject {
+    fn from(understood: Understood) -> Self {
+        Self {
+            operation: understood.operation(),
+            controller: understood.controller(),
+            action: understood.action(),
+            format: understood.format(),
+            id: understood.id(),
+            request: Mutex::new(Some(understood)),
+        }
+    }
+}
+
 impl UnderstoodObject {
+    fn take(&self) -> Option<Understood> {
+        let mut request = self.request.lock().unwrap_or_else(PoisonError::into_inner);
+        request.take()
+    }
+
     fn operation(&self) -> &'static str {
-        self.0.operation()
+        self.operation
     }
 
     fn controller(&self) -> &'static str {
-        self.0.controller()
+        self.controller
     }
 
     fn action(&self) -> &'static str {
-        self.0.action()
+        self.action
     }
 
     fn format(&self) -> &'static str {
-        self.0.format()
+        self.format
     }
 
     fn id(&self) -> Option<String> {
-        self.0.id().map(|id| id.to_string())
+        self.id.map(|id| id.to_string())
     }
 }
 
@@ -65,7 +90,7 @@ fn understand(
         let request = Request::new(bytes, body.to_bytes().into());
         let request = request.ok_or_else(|| misunderstood(ruby))?;
         Ok(match Understood::of(request, &settings.0) {
-            Ok(understood) => ruby.obj_wrap(UnderstoodObject(Arc::new(understood))).as_value(),
+            Ok(understood) => ruby.obj_wrap(UnderstoodObject::from(understood)).as_value(),
             Err(why) => ruby.str_new(why).as_value(),
         })
     })
@@ -80,9 +105,10 @@ fn serve(
     understood: &UnderstoodObject,
 ) -> Result<Value, Error> {
     guarded(ruby, || {
-        let (settings, understood) = (Arc::clone(&settings.0), Arc::clone(&understood.0));
+        let settings = Arc::clone(&settings.0);
+        let understood = understood.take().ok_or_else(|| misunderstood(ruby))?;
         let reply = runtime::run(ruby, |registration, progress| async move {
-            registration.serve(&understood, &settings, &progress).await
+            registration.serve(understood, &settings, &progress).await
         })?;
         match reply {
             Reply::Pass(why) => Ok(ruby.str_new(why).as_value()),

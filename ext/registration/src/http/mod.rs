@@ -60,13 +60,8 @@ impl Settings {
     fn all() -> Self {
         let operations = [
             "announce",
-            "authenticate",
             "update",
             "deregister",
-            "require_product",
-            "check_product_service_and_repositories",
-            "load_subscription",
-            "check_base_product_dependencies",
             "activate",
             "show",
             "upgrade",

@@ -26,29 +26,31 @@ pub(super) fn of(request: &Request) -> Result<Map<String, Value>, Pass> {
     Ok(parameters)
 }
 
-/// Those of `parameters` that have one of these `names`, as an operation reads them.
-pub(super) fn selected(parameters: &Map<String, Value>, names: &[&str]) -> Vec<u8> {
-    written(parameters, names, Value::clone)
+/// Those of `parameters` that have one of these `names`, as an operation reads them. They are taken out.
+pub(super) fn selected(parameters: &mut Map<String, Value>, names: &[&str]) -> Vec<u8> {
+    taken(parameters, names, |value| value)
 }
 
 /// The same, but for lists of products: what can be text is text, and what cannot is an empty array.
 /// That it is there is all that matters of it.
-pub(super) fn scalars(parameters: &Map<String, Value>, names: &[&str]) -> Vec<u8> {
-    written(parameters, names, |value| match value {
+pub(super) fn scalars(parameters: &mut Map<String, Value>, names: &[&str]) -> Vec<u8> {
+    taken(parameters, names, |value| match value {
         Value::Number(number) => Value::String(number.to_string()),
         Value::Array(_) | Value::Object(_) => Value::Array(Vec::new()),
-        scalar => scalar.clone(),
+        scalar => scalar,
     })
 }
 
-fn written(
-    parameters: &Map<String, Value>,
+fn taken(
+    parameters: &mut Map<String, Value>,
     names: &[&str],
-    value: impl Fn(&Value) -> Value,
+    read: impl Fn(Value) -> Value,
 ) -> Vec<u8> {
-    let named = |(key, _): &(&String, &Value)| names.contains(&key.as_str());
-    let chosen = parameters.iter().filter(named);
-    let chosen: Map<_, _> = chosen.map(|(key, it)| (key.clone(), value(it))).collect();
+    let mut pair = |name: &str| {
+        let (key, value) = parameters.swap_remove_entry(name)?;
+        Some((key, read(value)))
+    };
+    let chosen: Map<_, _> = names.iter().filter_map(|name| pair(name)).collect();
     Value::Object(chosen).to_string().into_bytes()
 }
 
@@ -99,11 +101,10 @@ fn normalize(value: &mut Value, depth: usize) -> Result<(), Pass> {
     match value {
         Value::Number(number) => {
             let text = number.to_string();
-            if text.contains(['.', 'e', 'E']) {
-                let finite = text.parse().is_ok_and(f64::is_finite);
-                if text.len() > LONGEST_FLOAT || !finite {
-                    return Err(Pass("a number that Ruby rounds"));
-                }
+            let whole = !text.contains(['.', 'e', 'E']);
+            let float = || text.len() <= LONGEST_FLOAT && text.parse().is_ok_and(is_unmistakable);
+            if !whole && !float() {
+                return Err(Pass("a number that Ruby rounds"));
             }
             respell(value);
         }
@@ -121,6 +122,15 @@ fn normalize(value: &mut Value, depth: usize) -> Result<(), Pass> {
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
     Ok(())
+}
+
+/// Whether there is but one way to write `float` with the fewest digits. With more than fifteen there may be
+/// two, and Ruby takes another one than Rust.
+fn is_unmistakable(float: f64) -> bool {
+    const DIGITS: usize = f64::DIGITS as usize;
+    let scientific = format!("{float:e}");
+    let mantissa = scientific.split('e').next().unwrap_or_default();
+    float.is_finite() && mantissa.bytes().filter(u8::is_ascii_digit).count() <= DIGITS
 }
 
 /// The pairs of a query string without anything that Rack makes arrays or objects of.
@@ -297,17 +307,16 @@ mod tests {
 
     #[test]
     fn an_operation_gets_what_it_asks_for() {
-        let parameters =
-            json!({"b": {"x": [1]}, "a": 1.0, "c": null, "d": true, "e": [2], "f": "x"});
-        let parameters = parameters.as_object().unwrap();
+        let sent = json!({"b": {"x": [1]}, "a": 1.0, "c": null, "d": true, "e": [2], "f": "x"});
+        let parameters = || sent.as_object().unwrap().clone();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         assert_eq!(
-            text(selected(parameters, &["a", "b", "z"])),
-            r#"{"b":{"x":[1]},"a":1.0}"#
+            text(selected(&mut parameters(), &["a", "b", "z"])),
+            r#"{"a":1.0,"b":{"x":[1]}}"#
         );
         assert_eq!(
-            text(scalars(parameters, &["a", "b", "c", "d", "e", "f"])),
-            r#"{"b":[],"a":"1.0","c":null,"d":true,"e":[],"f":"x"}"#
+            text(scalars(&mut parameters(), &["a", "b", "c", "d", "e", "f"])),
+            r#"{"a":"1.0","b":[],"c":null,"d":true,"e":[],"f":"x"}"#
         );
     }
 

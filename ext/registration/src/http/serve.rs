@@ -141,7 +141,7 @@ impl Registration {
     /// [`Error::Refused`] and [`Error::Internal`]; and [`Error::Abandoned`], after which nobody waits.
     pub async fn serve(
         &self,
-        understood: &Understood,
+        understood: Understood,
         settings: &Settings,
         progress: &Progress,
     ) -> Result<Reply, Failure> {
@@ -175,7 +175,7 @@ impl From<Pass> for Halt {
 /// A request on its way.
 struct Serving<'a> {
     registration: &'a Registration,
-    understood: &'a Understood,
+    understood: Understood,
     settings: &'a Settings,
     progress: &'a Progress,
     answer: Answer,
@@ -223,7 +223,10 @@ impl Serving<'_> {
     }
 
     async fn announce(&mut self) -> Result<(), Halt> {
-        let parameters = selected(&self.understood.parameters, &["hostname", "hwinfo", "system_profiles"]);
+        let parameters = selected(
+            &mut self.understood.parameters,
+            &["hostname", "hwinfo", "system_profiles"],
+        );
         let announced = self.registration.announce(&parameters, self.progress);
         let announced = announced.await.map_err(|it| self.halt(it))?;
         self.forget_profiles(announced.clear_profile_cache);
@@ -235,7 +238,7 @@ impl Serving<'_> {
 
     async fn update(&mut self) -> Result<(), Halt> {
         let names = ["hostname", "hwinfo", "online_at", "system_profiles"];
-        let parameters = selected(&self.understood.parameters, &names);
+        let parameters = selected(&mut self.understood.parameters, &names);
         let actor = self.authenticate(true, false).await?;
         let updated = self.registration.update(&actor, &parameters, self.progress);
         let updated = updated.await.map_err(|it| self.halt(it))?;
@@ -259,7 +262,7 @@ impl Serving<'_> {
         let rendering = self.rendering();
         let defer = action != Action::Show;
         let caller = Caller::Unknown(self.credentials(defer, false)?);
-        let parameters = selected(&self.understood.parameters, PRODUCT);
+        let parameters = selected(&mut self.understood.parameters, PRODUCT);
         let checked = self
             .registration
             .check(&caller, action, &parameters, self.progress);
@@ -314,7 +317,7 @@ impl Serving<'_> {
 
     async fn synchronize(&mut self) -> Result<(), Halt> {
         let rendering = self.rendering();
-        let parameters = selected(&self.understood.parameters, &["products"]);
+        let parameters = selected(&mut self.understood.parameters, &["products"]);
         let actor = self.authenticate(true, false).await?;
         let registration = self.registration;
         let acted = registration.synchronize(&actor, &parameters, &rendering, self.progress);
@@ -336,10 +339,15 @@ impl Serving<'_> {
         let rendering = self.rendering();
         let mut names = LISTED.to_vec();
         // RMT reads it only when it is text.
-        if self.understood.parameters.get("payload").is_some_and(Value::is_string) {
+        if self
+            .understood
+            .parameters
+            .get("payload")
+            .is_some_and(Value::is_string)
+        {
             names.push("payload");
         }
-        let parameters = scalars(&self.understood.parameters, &names);
+        let parameters = scalars(&mut self.understood.parameters, &names);
         let body = self.registration.installer(&parameters, &rendering);
         let body = body.await.map_err(|it| self.halt(it))?;
         self.render(200, Content::Json, body);
@@ -359,7 +367,7 @@ impl Serving<'_> {
         let subscription = self.registration.subscription(regcode);
         let subscription = subscription.await.map_err(|it| self.halt(it))?;
         self.log(LogLine::info("Authenticated with token".to_owned()));
-        let parameters = scalars(&self.understood.parameters, LISTED);
+        let parameters = scalars(&mut self.understood.parameters, LISTED);
         let registration = self.registration;
         let body = registration.subscription_products(subscription.id, &parameters, &rendering);
         let body = body.await.map_err(|it| self.halt(it))?;
@@ -413,7 +421,11 @@ impl Serving<'_> {
                 Some(token) => TokenHeader::Present(Some(token.to_owned())),
                 None => TokenHeader::Absent,
             },
-            user_agent: self.understood.request.utf8(Part::UserAgent)?.map(str::to_owned),
+            user_agent: self
+                .understood
+                .request
+                .utf8(Part::UserAgent)?
+                .map(str::to_owned),
             tokens_enabled: self.settings.tokens_enabled,
             skip_on_duplicated,
             defer,

@@ -80,6 +80,11 @@ impl<'a> Place<'a> {
         self.server.read(&self.name, query).await
     }
 
+    /// A query's values, as text.
+    pub async fn rows(&self, query: &str) -> Vec<Vec<Option<String>>> {
+        self.server.rows(&self.name, query).await
+    }
+
     pub async fn empty(&self) {
         self.run(
             "DELETE FROM activations; DELETE FROM system_profiles; DELETE FROM profiles; \

@@ -83,19 +83,29 @@ impl Server {
 
     /// All of a query's values, as text, a row a line.
     pub async fn read(&self, database: &str, query: &str) -> String {
+        let rows = self.rows(database, query).await;
+        let line = |row: Vec<Option<String>>| {
+            let text = |value: Option<String>| value.unwrap_or_else(|| "NULL".to_owned());
+            row.into_iter().map(text).collect::<Vec<_>>().join(" ")
+        };
+        rows.into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// All of a query's values, as text.
+    pub async fn rows(&self, database: &str, query: &str) -> Vec<Vec<Option<String>>> {
         let mut root = self.root(database).await;
         let rows = sqlx::raw_sql(AssertSqlSafe(query.to_owned()))
             .fetch_all(&mut root)
             .await
             .unwrap();
-        let line = |row: &sqlx::mysql::MySqlRow| {
+        let values = |row: &sqlx::mysql::MySqlRow| {
             let text = |at| {
                 let value: Option<Vec<u8>> = row.try_get_unchecked(at).unwrap();
-                value.map_or("NULL".to_owned(), |bytes| String::from_utf8(bytes).unwrap())
+                value.map(|bytes| String::from_utf8(bytes).unwrap())
             };
-            (0..row.len()).map(text).collect::<Vec<_>>().join(" ")
+            (0..row.len()).map(text).collect()
         };
-        rows.iter().map(line).collect::<Vec<_>>().join("\n")
+        rows.iter().map(values).collect()
     }
 
     /// What was done so far: selects, inserts, updates, deletes, begun transactions, explicit commits,
