@@ -32,7 +32,7 @@ module RmtRs
     KEYS = {
       # Who answers the registration endpoints.
       door: Key.new('off', ->(value) { value.to_s if DOORS.include?(value.to_s) }, DOORS.join(', ')),
-      # Database connections per process; Rails' `pool` when absent.
+      # Database connections per process; Rails' `pool` when absent, or what Puma's threads need if that is more.
       pool: Key.new(nil, WHOLE[1..1000], 'a whole number from 1 to 1000'),
       # Seconds to wait for a connection, and for a free one.
       connect_timeout: Key.new(2.0, SECONDS[0.1..60], 'seconds from 0.1 to 60'),
@@ -60,7 +60,9 @@ module RmtRs
     DATABASE = %i[host port socket username password database pool ssl_mode sslca sslcert sslkey].freeze
     # Variables of that prefix that are no keys.
     OTHER_VARIABLES = %w[RMT_RS_LIBRARY].freeze
-    private_constant :OTHER_VARIABLES
+    # Connections besides one for each of Puma's threads: who stops waiting leaves a write behind that goes on.
+    SPARE_CONNECTIONS = 2
+    private_constant :OTHER_VARIABLES, :SPARE_CONNECTIONS
 
     # Reads RMT's settings, when there are any, and the environment.
     #
@@ -76,6 +78,16 @@ module RmtRs
       end
 
       new(settings.to_h, environment)
+    end
+
+    # How many threads Puma has at most in this process: what it says itself, or what RMT is going to tell it, as
+    # `rails server` boots Rails before Puma.
+    #
+    # @return [Integer] 0 when it is not known
+    def self.web_threads
+      puma = ::Puma.cli_config if defined?(::Puma) && ::Puma.respond_to?(:cli_config)
+      rmt = ::RMT::Config.web_server if defined?(::RMT::Config) && ::RMT::Config.respond_to?(:web_server)
+      (puma&.options&.[](:max_threads) || rmt&.max_threads).to_i
     end
 
     # @param settings [Hash] the `rmt_rs:` section
@@ -114,12 +126,14 @@ module RmtRs
     # What {Native.configure} takes.
     #
     # @param rails [Hash{Symbol => Object}] ActiveRecord's configuration_hash
+    # @param web_threads [Integer] threads that may have a request each at the same time
     # @return [String] JSON
     # @raise [ConfigurationError] when the database configuration cannot be followed
-    def to_native(rails, environment: ENV)
+    def to_native(rails, environment: ENV, web_threads: self.class.web_threads)
       own = @values.slice(*DATABASE).compact
       milliseconds = ->(key) { (@values[key] * 1000).to_i }
       database = Database.resolve(Database.override(rails, own), environment: environment)
+      database[:pool] = [database[:pool], web_threads + SPARE_CONNECTIONS].max if web_threads.positive? && !own.key?(:pool)
       JSON.generate(
         database: database.merge(connect_timeout_ms: milliseconds[:connect_timeout],
                                  pool_timeout_ms: milliseconds[:connect_timeout],

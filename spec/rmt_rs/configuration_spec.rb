@@ -35,6 +35,28 @@ RSpec.describe RmtRs::Configuration do
     expect(changed['database']).to include('host' => 'other', 'port' => 4406, 'password' => 'new', 'pool' => 3)
   end
 
+  it "opens as many connections as Puma's threads need, unless told otherwise" do
+    pool = lambda do |settings, web_threads|
+      JSON.parse(configuration({ door: 'controller', **settings }).to_native(rails, environment: {}, web_threads: web_threads))
+          .dig('database', 'pool')
+    end
+    expect(pool[{}, 0]).to eq(7)
+    expect(pool[{}, 5]).to eq(7)
+    expect(pool[{}, 16]).to eq(18)
+    expect(pool[{ pool: 3 }, 16]).to eq(3)
+  end
+
+  it 'asks Puma for its threads' do
+    require 'puma/cli'
+    before = Puma.cli_config
+    Puma.cli_config = nil
+    expect(described_class.web_threads).to eq(0)
+    Puma.cli_config = Puma::Configuration.new { |puma| puma.threads 3, 9 }.tap(&:load)
+    expect(described_class.web_threads).to eq(9)
+  ensure
+    Puma.cli_config = before
+  end
+
   it 'has defaults, and takes other values' do
     expect(native).to include('deadline_ms' => 4000, 'threads' => 1,
                               'database' => include('statement_timeout_ms' => 4000))

@@ -1,5 +1,8 @@
 //! What the core costs without Ruby: `cargo bench -p registration`. Announce and activate are carried out
 //! against a MariaDB of the bench's own, as durable as any; parsing and rendering need none.
+//!
+//! "systems per second" holds announces that meet against a bare loop of the statements they are combined
+//! to: what is between the two is all that the core adds.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,9 +21,12 @@ use common::server::Server;
 use criterion::{Criterion, Throughput};
 use registration::catalog::{BaseUrl, Rendering, Trees};
 use registration::{
-    Action, Actor, Announced, Caller, Credentials, Progress, Registration, TokenHeader, params,
+    Action, Actor, Announced, Caller, Credentials, Entropy, OperatingSystem, Progress,
+    Registration, TokenHeader, params,
 };
-use sqlx::Executor;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySqlConnection};
+use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio::runtime::Runtime;
 
 const ANNOUNCE: &[u8] =
@@ -134,6 +140,117 @@ fn against_a_database(criterion: &mut Criterion) -> Trees {
     runtime.block_on(tree(&registration))
 }
 
+/// Systems that are counted as one step.
+const SYSTEMS: u64 = 1_024;
+/// Clients that announce one system after the other.
+const CLIENTS: u64 = 128;
+/// As the core combines: statements in flight, systems in each.
+const WRITERS: u64 = 2;
+const BATCH: u64 = 64;
+
+/// Announces `count` times [`SYSTEMS`].
+async fn announces(registration: &Registration, count: u64) -> Duration {
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let registration = registration.clone();
+            tokio::spawn(async move {
+                for _ in 0..count * SYSTEMS / CLIENTS {
+                    announce(&registration).await;
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+    begun.elapsed()
+}
+
+/// Sends the same INSERTs for `count` times [`SYSTEMS`], and does nothing else.
+async fn bare_loop(options: &MySqlConnectOptions, count: u64) -> Duration {
+    let mut connections = Vec::new();
+    for _ in 0..WRITERS {
+        connections.push(options.connect().await.unwrap());
+    }
+    let begun = Instant::now();
+    let loops: Vec<_> = (connections.into_iter())
+        .map(|mut connection| {
+            tokio::spawn(async move {
+                for _ in 0..count * SYSTEMS / WRITERS / BATCH {
+                    insert(&mut connection).await;
+                }
+            })
+        })
+        .collect();
+    for each in loops {
+        each.await.unwrap();
+    }
+    begun.elapsed()
+}
+
+async fn insert(connection: &mut MySqlConnection) {
+    const INFORMATION: &str = r#"{"cpus":4,"sockets":1,"hypervisor":"KVM","arch":"x86_64","uuid":"00000000-0000-4000-8000-000000000001","cloud_provider":"amazon","mem_total":16384}"#;
+    let now = OffsetDateTime::now_utc();
+    let now = PrimitiveDateTime::new(now.date(), now.time());
+    let rows = vec!["(?, ?, ?, ?, ?, ?, ?)"; BATCH as usize].join(", ");
+    let mut query = sqlx::query(AssertSqlSafe(format!(
+        "INSERT INTO systems (login, password, hostname, system_information, \
+         registered_at, created_at, updated_at) VALUES {rows} RETURNING login, id"
+    )));
+    for _ in 0..BATCH {
+        let mut random = [0; 24];
+        OperatingSystem.fill(&mut random).unwrap();
+        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        query = query
+            .bind(format!("SCC_{}", &hex[..32]))
+            .bind(hex[32..].to_owned())
+            .bind("web01")
+            .bind(INFORMATION)
+            .bind(now)
+            .bind(now)
+            .bind(now);
+    }
+    assert_eq!(query.fetch_all(connection).await.unwrap().len(), 64);
+}
+
+/// The table as large at the start of each measurement as of the others: empty.
+async fn empty(server: &Server, database: &str) {
+    let mut root = server.root(database).await;
+    let statements = "SET FOREIGN_KEY_CHECKS = 0; TRUNCATE systems";
+    root.execute(sqlx::raw_sql(statements)).await.unwrap();
+}
+
+fn systems_per_second(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start("bench-combined"));
+    let database = runtime.block_on(server.database("combined"));
+    let registration = registration(&server, &database);
+    let options = MySqlConnectOptions::new()
+        .host("127.0.0.1")
+        .port(server.port)
+        .username("rmt")
+        .password("rmt")
+        .database(&database)
+        .disable_statement_logging();
+    let mut group = criterion.benchmark_group("systems per second");
+    group.throughput(Throughput::Elements(SYSTEMS));
+    group.sample_size(20);
+    group.bench_function("bare loop", |bencher| {
+        bencher.to_async(&runtime).iter_custom(async |count| {
+            empty(&server, &database).await;
+            bare_loop(&options, count).await
+        });
+    });
+    group.bench_function("combined announces", |bencher| {
+        bencher.to_async(&runtime).iter_custom(async |count| {
+            empty(&server, &database).await;
+            announces(&registration, count).await
+        });
+    });
+    group.finish();
+}
+
 fn in_memory(criterion: &mut Criterion, trees: &Trees) {
     let rendering = rendering();
     let length = rendering.product(trees, 1).unwrap().len();
@@ -155,6 +272,7 @@ fn in_memory(criterion: &mut Criterion, trees: &Trees) {
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let trees = against_a_database(&mut criterion);
+    systems_per_second(&mut criterion);
     in_memory(&mut criterion, &trees);
     criterion.final_summary();
 }

@@ -1,6 +1,8 @@
 //! `POST /connect/subscriptions/systems`: a machine makes itself known and is given credentials
 //! (contract, "announce"; RMT: `Api::Connect::V3::Subscriptions::SystemsController#announce_system`).
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -50,7 +52,7 @@ impl Registration {
     /// it sent. `params` is a JSON object with the request's parameters as Rails parsed them;
     /// `hostname`, `hwinfo` and `system_profiles` are looked at.
     ///
-    /// Without profiles this is one statement and one commit. The write is one transaction; when
+    /// Without profiles this is at most one statement and one commit; announces that meet share them. The write is one transaction; when
     /// the database rolls it back (deadlock) it is done again, when the connection is lost in it
     /// the row is looked for under its login before it is.
     ///
@@ -65,20 +67,25 @@ impl Registration {
         let hwinfo = take_permitted(&mut params, "hwinfo");
         let profiles = SentProfiles::among(take_permitted(&mut params, "system_profiles"))?;
 
-        let system = NewSystem {
+        let system = Arc::new(NewSystem {
             login: format!("SCC_{}", random_hex::<16>(&*self.entropy)?),
             password: random_hex::<8>(&*self.entropy)?,
             hostname,
             system_information: to_json(&hwinfo.map_or(Value::Null, Value::Object)),
             announced_at: self.clock.now(),
+        });
+        let id = if profiles.complete.is_empty() {
+            self.store_system(&system, progress).await?
+        } else {
+            let insertion = Insertion {
+                system: &system,
+                profiles: &profiles.complete,
+                progress,
+            };
+            self.carry_out(&insertion).await?
         };
-        let insertion = Insertion {
-            system: &system,
-            profiles: &profiles.complete,
-            progress,
-        };
-        let id = self.carry_out(&insertion).await?;
 
+        let system = Arc::unwrap_or_clone(system);
         Ok(Announced {
             id,
             login: system.login,
@@ -92,10 +99,10 @@ impl Registration {
 }
 
 /// The write of an announce.
-struct Insertion<'a> {
-    system: &'a NewSystem,
-    profiles: &'a [NewProfile],
-    progress: &'a Progress,
+pub(crate) struct Insertion<'a> {
+    pub system: &'a NewSystem,
+    pub profiles: &'a [NewProfile],
+    pub progress: &'a Progress,
 }
 
 impl Work for Insertion<'_> {

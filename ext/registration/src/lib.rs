@@ -29,6 +29,7 @@ mod announce;
 mod authenticate;
 pub mod catalog;
 mod check;
+mod combining;
 mod criteria;
 mod deregister;
 mod destroy;
@@ -59,6 +60,7 @@ pub use actor::Actor;
 pub use announce::Announced;
 pub use authenticate::{Authenticated, Credentials, Found, Note, TokenHeader};
 pub use check::{Action, Caller, Checked, KnownSystem, Step};
+use combining::Combining;
 pub use error::{Error, Failure, Written};
 pub use health::health;
 pub use log::{Level, LogLine};
@@ -73,6 +75,7 @@ pub struct Registration {
     store: Store,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    combining: Combining,
 }
 
 impl Registration {
@@ -94,6 +97,7 @@ impl Registration {
             store,
             clock,
             entropy,
+            combining: Combining::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The agreement between who waits for an operation and who carries it out.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::{Error, Failure, Written};
@@ -12,8 +13,10 @@ const ABANDONED: u8 = 2;
 /// [`Progress::begin_write`] and then finishes what it writes whoever waits, or the one who waits
 /// [abandons](Progress::abandon) it before and it never writes. So a request that was given up can
 /// be served by other means without ever being served twice.
-#[derive(Debug, Default)]
-pub struct Progress(AtomicU8);
+///
+/// A clone is another hold on the same agreement.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<AtomicU8>);
 
 impl Progress {
     /// Called by the operation before the first write of every attempt.

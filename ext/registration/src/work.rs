@@ -33,7 +33,15 @@ impl Registration {
     /// Carries `work` out until it succeeded or cannot. Nothing of a failed attempt remains when the
     /// next one starts.
     pub(crate) async fn carry_out<W: Work>(&self, work: &W) -> Result<W::Output, Failure> {
-        let mut written = Written::No;
+        self.carry_out_after(Written::No, work).await
+    }
+
+    /// As [`Registration::carry_out`], when it was tried already and may have been `written` then.
+    pub(crate) async fn carry_out_after<W: Work>(
+        &self,
+        mut written: Written,
+        work: &W,
+    ) -> Result<W::Output, Failure> {
         let mut attempt = 1;
         loop {
             let session = self.store.session().await;

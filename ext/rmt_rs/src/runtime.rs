@@ -7,7 +7,7 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use magnus::{Error as RubyError, Ruby};
@@ -61,16 +61,16 @@ pub fn configure(ruby: &Ruby, json: &[u8]) -> Result<(), RubyError> {
 /// end once it has begun to write, and does not write once this thread has gone.
 pub fn run<T, F>(
     ruby: &Ruby,
-    operation: impl FnOnce(Registration, Arc<Progress>) -> F,
+    operation: impl FnOnce(Registration, Progress) -> F,
 ) -> Result<T, RubyError>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Failure>> + Send + 'static,
 {
     let instance = instance().map_err(|failure| errors::exception(ruby, &failure))?;
-    let progress = Arc::new(Progress::default());
+    let progress = Progress::default();
     let (slot, sender) = Slot::new();
-    let task = operation(instance.registration.clone(), Arc::clone(&progress));
+    let task = operation(instance.registration.clone(), progress.clone());
     instance
         .handle
         .spawn(async move { sender.send(task.await) });

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool::Runtime;
@@ -27,6 +28,7 @@ pub(super) type Pooled = managed::Object<Connector>;
 pub struct Store {
     pool: Pool,
     config: Arc<DatabaseConfig>,
+    returns_rows: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -37,6 +39,7 @@ impl Store {
     pub fn new(config: &DatabaseConfig) -> Result<Self, Failure> {
         let internal = |what: String| Failure::unwritten(Error::Internal(what));
         let connector = Connector::new(config).map_err(|e| internal(e.to_string()))?;
+        let returns_rows = Arc::clone(&connector.returns_rows);
         let pool = Pool::builder(connector)
             .max_size(config.pool)
             .wait_timeout(Some(config.pool_timeout()))
@@ -48,7 +51,14 @@ impl Store {
         Ok(Self {
             pool,
             config: Arc::new(config.clone()),
+            returns_rows,
         })
+    }
+
+    /// Whether the server that was last connected to answers `INSERT … RETURNING`; before the first
+    /// connection that is assumed.
+    pub(crate) fn returns_rows(&self) -> bool {
+        self.returns_rows.load(Ordering::Relaxed)
     }
 
     /// A connection for one operation.
@@ -98,12 +108,16 @@ pub struct Connection {
     pub(super) wire: MySqlConnection,
     /// `max_allowed_packet`: the server hangs up on longer statements.
     pub(super) longest_packet: usize,
+    /// Whether it answers `INSERT … RETURNING`.
+    pub(super) returns_rows: bool,
 }
 
 /// Opens connections whose session is the one Rails opens.
 pub(super) struct Connector {
     options: MySqlConnectOptions,
     session: String,
+    /// What the server said last.
+    returns_rows: Arc<AtomicBool>,
 }
 
 impl Connector {
@@ -144,6 +158,7 @@ impl Connector {
         Ok(Self {
             options,
             session: session_statement(config)?,
+            returns_rows: Arc::new(AtomicBool::new(true)),
         })
     }
 }
@@ -155,11 +170,17 @@ impl managed::Manager for Connector {
     async fn create(&self) -> Result<Connection, sqlx::Error> {
         let mut wire = self.options.connect().await?;
         wire.execute(AssertSqlSafe(self.session.clone())).await?;
-        let row = wire.fetch_one("SELECT @@max_allowed_packet").await?;
+        let row = wire
+            .fetch_one("SELECT @@max_allowed_packet, VERSION()")
+            .await?;
         let longest: u64 = row.try_get_unchecked(0)?;
+        let version: String = row.try_get_unchecked(1)?;
+        let returns_rows = returns_rows(&version);
+        self.returns_rows.store(returns_rows, Ordering::Relaxed);
         Ok(Connection {
             wire,
             longest_packet: usize::try_from(longest).unwrap_or(usize::MAX),
+            returns_rows,
         })
     }
 
@@ -173,6 +194,19 @@ impl managed::Manager for Connector {
         }
         connection.wire.ping().await.map_err(RecycleError::Backend)
     }
+}
+
+/// Whether a server of this version answers `INSERT … RETURNING`: MariaDB does since 10.5, MySQL does not.
+fn returns_rows(version: &str) -> bool {
+    let Some((numbers, _)) = version.split_once("-MariaDB") else {
+        return false;
+    };
+    // What MariaDB puts before its own version where a client could take 10 for less than 5.
+    let numbers = numbers.strip_prefix("5.5.5-").unwrap_or(numbers);
+    let mut numbers = numbers
+        .split('.')
+        .map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(10), Some(5))
 }
 
 /// `SET NAMES … [COLLATE …], …`, what Rails' `configure_connection` sends.
@@ -202,5 +236,32 @@ impl FromStr for Name {
             return Err(sqlx::Error::Configuration(what.into()));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mariadb_returns_rows_since_10_5() {
+        for version in [
+            "10.5.0-MariaDB",
+            "10.11.6-MariaDB-log",
+            "5.5.5-10.6.4-MariaDB-1:10.6.4+maria~focal",
+            "11.0.2-MariaDB",
+        ] {
+            assert!(returns_rows(version), "{version}");
+        }
+        for version in [
+            "10.4.99-MariaDB",
+            "5.5.5-10.4.1-MariaDB",
+            "5.5.68-MariaDB",
+            "8.0.36",
+            "10.6",
+            "",
+        ] {
+            assert!(!returns_rows(version), "{version}");
+        }
     }
 }

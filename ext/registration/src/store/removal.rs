@@ -7,6 +7,7 @@
 use sqlx::{MySql, QueryBuilder, Row};
 use time::OffsetDateTime;
 
+use super::catalog::push_ids;
 use super::session::{Interruption, Session};
 use crate::Progress;
 use crate::source::whole_seconds;
@@ -90,11 +91,11 @@ impl Session {
             return Ok(());
         }
         let mut query = QueryBuilder::<MySql>::new(
-            "SELECT id FROM profiles FORCE INDEX (PRIMARY) WHERE id IN ",
+            "SELECT id FROM profiles FORCE INDEX (PRIMARY) WHERE id IN (",
         );
-        push_list(&mut query, ids);
+        push_ids(&mut query, ids);
         // Everybody in the same order: no deadlocks.
-        query.push(" ORDER BY id FOR UPDATE");
+        query.push(") ORDER BY id FOR UPDATE");
         query.build().fetch_all(self.connection()).await?;
         Ok(())
     }
@@ -165,18 +166,10 @@ impl Session {
         }
         let mut query = QueryBuilder::<MySql>::new("DELETE ");
         query.push(table).push(" FROM ").push(table);
-        query.push(" FORCE INDEX (PRIMARY) WHERE id IN ");
-        push_list(&mut query, ids);
+        query.push(" FORCE INDEX (PRIMARY) WHERE id IN (");
+        push_ids(&mut query, ids);
+        query.push(")");
         query.build().execute(self.connection()).await?;
         Ok(())
     }
-}
-
-fn push_list(query: &mut QueryBuilder<MySql>, ids: &[u64]) {
-    query.push("(");
-    let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind(*id);
-    }
-    query.push(")");
 }

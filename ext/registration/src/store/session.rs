@@ -82,12 +82,22 @@ impl Session {
     /// # Errors
     /// [`Error::BadInput`].
     pub(crate) fn check_length(&self, length: usize) -> Result<(), Failure> {
-        // What a statement has besides its values.
-        const REST: usize = 4096;
-        if length + REST <= self.connection.longest_packet {
+        if length <= self.longest_values() {
             return Ok(());
         }
         Err(Failure::unwritten(too_long()))
+    }
+
+    /// Bytes that the values of a statement may have together.
+    pub(crate) fn longest_values(&self) -> usize {
+        // What a statement has besides its values.
+        const REST: usize = 4096;
+        self.connection.longest_packet.saturating_sub(REST)
+    }
+
+    /// Whether the server answers `INSERT … RETURNING`.
+    pub(crate) fn returns_rows(&self) -> bool {
+        self.connection.returns_rows
     }
 
     /// To be called before the first statement that writes.

@@ -1,11 +1,14 @@
 //! Statements on `systems`.
 
-use sqlx::Row;
+use std::collections::HashMap;
+
+use sqlx::{MySql, QueryBuilder, Row};
 use time::OffsetDateTime;
 
 use super::profiles::NewProfile;
 use super::session::{Interruption, Session};
 use crate::Progress;
+use crate::error::{Error, Failure};
 use crate::source::{microseconds, whole_seconds};
 
 /// A system to be stored.
@@ -23,6 +26,20 @@ pub struct NewSystem {
     pub announced_at: OffsetDateTime,
 }
 
+impl NewSystem {
+    /// Bytes of what the client sent.
+    fn length(&self) -> usize {
+        self.hostname.as_deref().map_or(0, str::len) + self.system_information.len()
+    }
+
+    /// At least as many bytes as it takes in a statement for several.
+    pub(crate) fn row_length(&self) -> usize {
+        // Login, password, times, types of the values, a bit each for NULL.
+        const REST: usize = 256;
+        self.length() + REST
+    }
+}
+
 impl Session {
     /// Stores `system` with links to `profiles`, in one transaction, and returns its id. Without
     /// profiles the statement is its own transaction.
@@ -38,8 +55,7 @@ impl Session {
     ) -> Result<u64, Interruption> {
         let limit = self.statement_timeout();
         Self::bounded(limit, async {
-            let hostname = system.hostname.as_deref().unwrap_or_default();
-            self.check_length(hostname.len() + system.system_information.len())?;
+            self.check_length(system.length())?;
             self.check_length(profiles.iter().map(NewProfile::identity_length).sum())?;
             if profiles.is_empty() {
                 self.begin_write(progress)?;
@@ -54,6 +70,56 @@ impl Session {
             self.link_profiles(id, &profile_ids, now).await?;
             self.commit().await?;
             Ok(id)
+        })
+        .await
+    }
+
+    /// Stores `systems`, all or none of them, in one statement that is its own transaction, and returns
+    /// their ids, in their order. [`Session::begin_write`] was called for each.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn insert_systems(
+        &mut self,
+        systems: &[&NewSystem],
+    ) -> Result<Vec<u64>, Interruption> {
+        let limit = self.statement_timeout();
+        Self::bounded(limit, async {
+            if let [system] = systems {
+                self.check_length(system.length())?;
+                return Ok(vec![self.insert_system_row(system).await?]);
+            }
+            let mut query = QueryBuilder::<MySql>::new(
+                "INSERT INTO systems (login, password, hostname, system_information, \
+                 registered_at, created_at, updated_at) ",
+            );
+            query.push_values(systems, |mut row, system| {
+                let now = whole_seconds(system.announced_at);
+                row.push_bind(&system.login)
+                    .push_bind(&system.password)
+                    .push_bind(&system.hostname)
+                    .push_bind(&system.system_information)
+                    .push_bind(now)
+                    .push_bind(now)
+                    .push_bind(now);
+            });
+            query.push(" RETURNING login, id");
+            let rows = query
+                .build()
+                // Only few lengths are worth being kept prepared, see `combining`.
+                .persistent(systems.len().is_power_of_two())
+                .fetch_all(self.connection())
+                .await?;
+            let mut ids: HashMap<String, u64> = HashMap::with_capacity(rows.len());
+            for row in rows {
+                ids.insert(row.try_get_unchecked(0)?, row.try_get_unchecked(1)?);
+            }
+            let id = |system: &&NewSystem| ids.get(&system.login).copied();
+            let ids: Option<Vec<u64>> = systems.iter().map(id).collect();
+            ids.ok_or_else(|| {
+                let what = "the server returned other rows than were stored".to_owned();
+                Failure::perhaps_written(Error::Internal(what)).into()
+            })
         })
         .await
     }

@@ -1,0 +1,130 @@
+//! What connections cost besides the statements, against a real MariaDB.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail that way"
+)]
+
+mod common;
+
+use common::config;
+use common::place::{Place, actor, client};
+use common::server::Server;
+use registration::{Progress, Registration, TokenHeader};
+use serde_json::json;
+
+/// One server for all of this file: they take seconds to start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_against_a_database() {
+    let server = Server::start("pool").await;
+
+    what_was_done_once_is_prepared(&server).await;
+    lists_of_any_length_are_prepared_in_few(&server).await;
+}
+
+/// All operations over one connection, so that each of its statements is known after the first time.
+fn single(server: &Server, place: &Place<'_>) -> Registration {
+    let mut config = config(server, &place.name);
+    config.pool = 1;
+    Registration::new(&config).unwrap()
+}
+
+/// Statements prepared so far; carried out that were; plain ones to open sessions, and pings.
+async fn sent(server: &Server) -> Vec<u64> {
+    let counts = ["STMT_PREPARE", "STMT_EXECUTE", "SET_OPTION", "ADMIN_COMMANDS"].map(|name| {
+        format!(
+            "(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'COM_{name}')"
+        )
+    });
+    let query = format!("SELECT {}", counts.join(", "));
+    (server.read("mysql", &query).await.split(' '))
+        .map(|count| count.parse().unwrap())
+        .collect()
+}
+
+/// What was sent since, without the counting itself.
+async fn since(server: &Server, before: &[u64]) -> Vec<u64> {
+    let mut counts: Vec<_> = (sent(server).await.iter().zip(before))
+        .map(|(after, before)| after - before)
+        .collect();
+    counts[2] -= 1;
+    counts
+}
+
+/// A system comes, is seen, has news and goes.
+async fn visit(registration: &Registration, days: u32) {
+    let progress = Progress::default();
+    let online_at: Vec<_> = (0..days)
+        .map(|day| format!("2026-01-{:02}:000000000000001000110000", day + 1))
+        .collect();
+    let profiles = json!({"pci_data": {"identifier": "a", "data": "x"}, "mod_list": {"identifier": "b", "data": "y"}});
+    for params in [
+        json!({"hostname": "h"}),
+        json!({"hostname": "h", "system_profiles": profiles}),
+    ] {
+        let params = params.to_string();
+        let announced = registration.announce(params.as_bytes(), &progress);
+        let announced = announced.await.unwrap();
+        let mut credentials = client("");
+        credentials.login = announced.login;
+        credentials.password = announced.password;
+        let authenticated = registration
+            .authenticate(&credentials, &progress)
+            .await
+            .unwrap();
+        let news = json!({"hostname": "other", "online_at": online_at}).to_string();
+        registration
+            .update(&actor(&authenticated), news.as_bytes(), &progress)
+            .await
+            .unwrap();
+        registration
+            .deregister(&authenticated.system, &progress)
+            .await
+            .unwrap();
+    }
+}
+
+async fn what_was_done_once_is_prepared(server: &Server) {
+    let place = Place::new(server, "prepared").await;
+    let registration = single(server, &place);
+    visit(&registration, 2).await;
+    let before = sent(server).await;
+    visit(&registration, 2).await;
+    let [prepared, carried_out, set, pings] = since(server, &before).await[..] else {
+        panic!("four counts");
+    };
+    assert!(carried_out > 10, "{carried_out}");
+    assert_eq!([prepared, set, pings], [0, 0, 0]);
+
+    // An authentication that writes nothing is one exchange with the server.
+    place.system("last_seen_at = NOW()").await;
+    let mut zypper = client("1");
+    zypper.user_agent = Some("ZYpp 17".to_owned());
+    zypper.token = TokenHeader::Absent;
+    for (round, expected) in [(1, None), (2, Some(vec![0, 1, 0, 0]))] {
+        let before = sent(server).await;
+        let progress = Progress::default();
+        let authenticated = registration.authenticate(&zypper, &progress).await;
+        authenticated.unwrap();
+        let sent = since(server, &before).await;
+        assert!(expected.is_none_or(|it| it == sent), "{round}: {sent:?}");
+    }
+}
+
+async fn lists_of_any_length_are_prepared_in_few(server: &Server) {
+    let place = Place::new(server, "lists").await;
+    let registration = single(server, &place);
+    for days in 0..28 {
+        visit(&registration, days).await;
+    }
+    let kept = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
+                WHERE VARIABLE_NAME = 'PREPARED_STMT_COUNT'";
+    let kept: u64 = place.read(kept).await.parse().unwrap();
+    // sqlx keeps a hundred at most on each of the two connections that were opened here.
+    assert!(kept <= 200, "{kept} statements kept prepared");
+    // What is asked for most was not forgotten over it.
+    let before = sent(server).await;
+    visit(&registration, 27).await;
+    assert_eq!(since(server, &before).await[0], 0);
+}
