@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require 'set'
 require_relative 'rmt_rs/version'
 require_relative 'rmt_rs/errors'
 require_relative 'rmt_rs/counters'
@@ -28,11 +29,15 @@ module RmtRs
   }.freeze
   # Models that Rails asks for their columns before an action: those, and others that controllers are named after.
   ASKED_FOR_COLUMNS = [*COLUMNS.keys, 'Service'].freeze
-  private_constant :COLUMNS, :READING, :ASKED_FOR_COLUMNS
+  # As many looks of answers are remembered.
+  LOOKS = 32
+  private_constant :COLUMNS, :READING, :ASKED_FOR_COLUMNS, :LOOKS
 
   @counters = Counters.new
-  @operations = []
+  @operations = Set.new
   @honoured_callbacks = {}
+  @looks = {}
+  @onlookers = {}
   @plugin_urls = false
 
   class << self
@@ -49,6 +54,13 @@ module RmtRs
     #   public clouds, because an engine has replaced what makes them
     def plugin_urls?
       @plugin_urls
+    end
+
+    # @param controller [Class]
+    # @return [Boolean] whether code of others runs around its actions, and may look at what RMT leaves in `@system` and
+    #   the like; found out when it is first asked
+    def onlookers?(controller)
+      @onlookers.fetch(controller.name) { |name| @onlookers[name] = @survey.onlookers(controller).any? }
     end
 
     # @return [Hash{Array(Symbol, Symbol) => Integer}] see {Counters}
@@ -85,14 +97,17 @@ module RmtRs
       Native.configure(native)
       survey = Survey.new(application.root)
       reasons = survey.reasons
-      @operations = reasons.select { |_, why| why.empty? }.keys
+      @operations = reasons.select { |_, why| why.empty? }.keys.to_set
       @honoured_callbacks = survey.honoured if @operations.any?
       @plugin_urls = survey.plugin_urls?
+      @survey = survey
+      @looks = {}
+      @onlookers = {}
       @open_rack_door = -> { Doors::Rack.open(application, survey) } if configuration.rack?
       report(configuration, reasons.reject { |_, why| why.empty? })
       learn_columns_at_boot if @operations.any?
     rescue LoadError, InternalError => e
-      @operations = []
+      @operations = Set.new
       logger&.error("rmt_rs #{VERSION}: off, Ruby answers everything: #{e.message}")
     end
 
@@ -109,128 +124,150 @@ module RmtRs
 
     # Finds the system that sends credentials, and notes that it was seen.
     #
-    # @param caller_of_action [Hash] login, password, token_sent, token, user_agent, tokens_enabled,
-    #   skip_on_duplicated, defer
-    # @return [Hash{String => Object}] system (its columns, or nil), token_echo, copied, log, and note: what
-    #   `defer` has left to {update}, {activate} and the like, or to {note}
+    # @param caller_of_action [Array] login, password, whether `System-Token` was sent, the token, the user agent, whether
+    #   tokens are enabled, whether to leave all alone when several systems have the credentials, and whether what
+    #   is to be noted is left to {update}, {act} and the like, or to {note}
+    # @return [Recognised]
     # @raise [Error] {RmtError} with status 401 when nobody has them
     def authenticate(caller_of_action)
-      JSON.parse(Native.authenticate(json(caller_of_action)))
+      Recognised.new(*Native.authenticate(caller_of_action))
+    end
+
+    # @param columns [Hash] of a system
+    # @return [Native::System]
+    # @raise [Error] when they are not understood
+    def system(columns)
+      Native.system(json(columns))
     end
 
     # Stores what a system says of itself.
     #
-    # @param authorised [Hash] system (its columns), note (of its authentication), rotate_token
+    # @param authorised [Array] {Native::System}, the {Native::Note} of its authentication or nil, and whether its token is
+    #   to be rotated
     # @param parameters [Hash] the request's parameters
-    # @return [Hash{String => Object}] system (its columns), clear_profile_cache, log
+    # @return [Kept]
     # @raise [Error]
     def update(authorised, parameters)
-      JSON.parse(Native.update(json(authorised), json(parameters)))
+      Kept.new(*Native.update(authorised, json(parameters)))
     end
 
     # Writes what an authentication has left to an action that did not happen.
     #
-    # @param note [Hash] of {authenticate} or {check}
+    # @param note [Native::Note] of {authenticate} or {check}
     # @return [void]
     # @raise [Error]
     def note(note)
-      Native.note(json(note))
+      Native.note(note)
     end
 
     # Finds out what RMT does before an action on a product.
     #
-    # @param question [Hash] action (activate, show, upgrade or destroy) and either caller, as for
-    #   {authenticate}, or system (id, proxy_byos_mode)
+    # @param action [String] activate, show, upgrade or destroy
     # @param parameters [Hash] the request's parameters
-    # @return [Array(Native::Checked, Hash)] what the action needs, and for Ruby: recognised (as
-    #   {authenticate} returns it), product and subscription (their columns), passed (RMT's names of steps),
-    #   failed (step, message)
+    # @param caller_of_action [Array, nil] as for {authenticate}
+    # @param system [Array(Integer, Integer), nil] id and proxy_byos_mode of a system that others have authenticated
+    # @return [Array(Native::Checked, Recognised)] what the action needs, and who has called if that was asked
     # @raise [Error] as {authenticate}
-    def check(question, parameters)
-      checked, findings = Native.check(json(question), json(parameters))
-      [checked, JSON.parse(findings)]
+    def check(action, parameters, caller_of_action: nil, system: nil)
+      checked, recognised = Native.check(action, caller_of_action, system, json(parameters))
+      [checked, recognised && Recognised.new(*recognised)]
+    end
+
+    # @param base_url [String] what the client believes to be talking to
+    # @return [Native::Look] what an answer about the catalog depends on besides the catalog
+    # @raise [Error]
+    def look(base_url)
+      appearance = self.appearance
+      key = [base_url, appearance[:redirect_hosts]]
+      # Clients choose what they call the server.
+      @looks = {} if @looks.size >= LOOKS
+      @looks[key] ||= Native.look(json(base_url: base_url, **appearance))
+    end
+
+    # How answers about the catalog differ from one RMT to another.
+    #
+    # @return [Hash{Symbol => Object}] free_as_stored (whether products are free when their row says so), plugin_urls,
+    #   credentials_in_repoindex (whether URLs of repositories name their service), redirect_hosts (whose repositories
+    #   clients get from there)
+    def appearance
+      { free_as_stored: defined?(::SccProxy::Engine) ? true : false, plugin_urls: plugin_urls?,
+        credentials_in_repoindex: defined?(::StrictAuthentication::Engine) ? true : false,
+        redirect_hosts: (::RMT::Config.redirect_repo_hosts if defined?(::RMT::Config)) || [] }
     end
 
     # @param checked [Native::Checked]
-    # @param look [Hash] as for {activations}
+    # @param look [Native::Look]
     # @return [String] the product in its tree, the answer's body
     # @raise [Error] {RmtError} when the system has not activated it
     def show(checked, look)
-      Native.show(checked, json(look))
+      Native.show(checked, look)
     end
 
-    # Activates a product.
+    # Activates a product, upgrades it (which puts it in the place of another version), or destroys its activation.
     #
+    # @param action [String] activate, upgrade or destroy
     # @param checked [Native::Checked]
-    # @param authorised [Hash] as for {update}, and subscription_id
-    # @param look [Hash] as for {activations}
-    # @return [Array(Hash, String)] system (its columns), created and removed (ids of activations and of
-    #   their services), log; and the answer's body
-    # @raise [Error]
-    def activate(checked, authorised, look)
-      outcome(Native.activate(checked, json(authorised), json(look)))
+    # @param authorised [Array] as for {update}
+    # @param subscription_id [Integer, nil] what pays for it
+    # @param look [Native::Look]
+    # @return [Acted]
+    # @raise [Error] {RmtError} when RMT would not
+    def act(action, checked, authorised, subscription_id, look)
+      Acted.new(*Native.act(action, checked, authorised, subscription_id, look))
     end
 
-    # Activates a product in the place of another version of it. As {activate}.
-    def upgrade(checked, authorised, look)
-      outcome(Native.upgrade(checked, json(authorised), json(look)))
-    end
-
-    # Deactivates a product. As {activate}.
+    # Deactivates what a system does not name.
     #
-    # @raise [RmtError] when RMT would not
-    def destroy(checked, authorised, look)
-      outcome(Native.destroy(checked, json(authorised), json(look)))
-    end
-
-    # Deactivates what a system does not name. As {activate}.
-    #
+    # @param authorised [Array] as for {update}
     # @param parameters [Hash] the request's parameters
+    # @param look [Native::Look]
+    # @return [Acted]
+    # @raise [Error]
     def synchronize(authorised, parameters, look)
-      outcome(Native.synchronize(json(authorised), json(parameters), json(look)))
+      Acted.new(*Native.synchronize(authorised, json(parameters), look))
     end
 
     # Deletes a system and what is only its.
     #
-    # @param system [Hash] its columns
+    # @param system [Native::System]
     # @return [void]
     # @raise [Error]
     def deregister(system)
-      Native.deregister(json(system))
+      Native.deregister(system)
     end
 
     # @param system_id [Integer]
-    # @param look [Hash] base_url, free_as_stored, plugin_urls, credentials_in_repoindex, redirect_hosts
+    # @param look [Native::Look]
     # @return [String] its activations, as the answer's body
     # @raise [Error]
     def activations(system_id, look)
-      Native.activations(system_id, json(look))
+      Native.activations(system_id, look)
     end
 
     # @param service_id [Integer]
-    # @param look [Hash] as for {activations}
+    # @param look [Native::Look]
     # @return [String, nil] its repositories as XML, the answer's body; nil when there is no such service
     # @raise [Error]
     def service(service_id, look)
-      Native.service(service_id, json(look))
+      Native.service(service_id, look)
     end
 
     # @param system_id [Integer]
-    # @param look [Hash] as for {activations}
+    # @param look [Native::Look]
     # @return [String] the mirrored repositories of all that it has activated as XML, the answer's body
     # @raise [Error]
     def legacy_service(system_id, look)
-      Native.legacy_service(system_id, json(look))
+      Native.legacy_service(system_id, look)
     end
 
     # @param parameters [Hash] the request's parameters: identifier, version, arch, release_type, payload
-    # @param look [Hash] as for {activations}
+    # @param look [Native::Look]
     # @return [String] the repositories with updates of a product's installer, as the answer's body
     # @raise [Error] {RmtError} when parameters are missing or there is no such product
     # @example
     #   RmtRs.installer({ 'identifier' => 'SLES', 'version' => '15.6', 'arch' => 'x86_64' }, look)
     def installer(parameters, look)
-      Native.installer(json(parameters), json(look))
+      Native.installer(json(parameters), look)
     end
 
     # @param regcode [String] a registration code
@@ -242,11 +279,11 @@ module RmtRs
 
     # @param subscription_id [Integer]
     # @param parameters [Hash] the request's parameters: identifier, version, arch, release_type
-    # @param look [Hash] as for {activations}
+    # @param look [Native::Look]
     # @return [String] its products with their trees, as the answer's body
     # @raise [Error]
     def subscription_products(subscription_id, parameters, look)
-      Native.subscription_products(subscription_id, json(parameters), json(look))
+      Native.subscription_products(subscription_id, json(parameters), look)
     end
 
     # @return [String] that this process answers, as the answer's body
@@ -254,15 +291,6 @@ module RmtRs
     #   RmtRs.health # => '{"state":"online"}'
     def health
       Native.health
-    end
-
-    # What an answer about the catalog depends on besides the catalog and its URL.
-    #
-    # @return [Hash{Symbol => Object}] free_as_stored, plugin_urls, credentials_in_repoindex, redirect_hosts
-    def look
-      { free_as_stored: defined?(::SccProxy::Engine) ? true : false, plugin_urls: plugin_urls?,
-        credentials_in_repoindex: defined?(::StrictAuthentication::Engine) ? true : false,
-        redirect_hosts: '::RMT::Config'.safe_constantize.try(:redirect_repo_hosts) || [] }
     end
 
     # What the columns of `systems` hold when nothing is said: for a record that is made without
@@ -290,11 +318,6 @@ module RmtRs
       @system_defaults
     end
 
-    def outcome(answer)
-      outcome, body = answer
-      [JSON.parse(outcome), body]
-    end
-
     def json(value)
       JSON.generate(value)
     rescue JSON::GeneratorError, JSON::NestingError, SystemStackError
@@ -307,7 +330,7 @@ module RmtRs
     def leave_unknown_columns_to_ruby
       READING.each do |operations, models|
         unknown = models.flat_map { |model| unknown_columns(model) }
-        next if unknown.empty? || (@operations & operations).empty?
+        next if unknown.empty? || @operations.disjoint?(operations.to_set)
 
         @operations -= operations
         logger&.warn("rmt_rs: #{operations.join(', ')} left to Ruby: the columns #{unknown.join(', ')} are not known")
@@ -340,7 +363,7 @@ module RmtRs
 
     def report(configuration, reasons)
       ruby = reasons.map { |operation, why| "#{operation} (#{why.join('; ')})" }.join(', ')
-      rust = @operations.empty? ? 'nothing' : @operations.join(', ')
+      rust = @operations.empty? ? 'nothing' : @operations.to_a.join(', ')
       ruby = "; left to Ruby: #{ruby}" unless ruby.empty?
       logger&.info("rmt_rs #{VERSION}: #{configuration.door} door, in Rust: #{rust}#{ruby}")
     end

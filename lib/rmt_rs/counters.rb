@@ -8,19 +8,21 @@ module RmtRs
   class Counters
     def initialize
       @mutex = Mutex.new
-      @counts = Hash.new(0)
+      @counts = Hash.new { |counts, operation| counts[operation] = Hash.new(0) }
     end
 
     # @param operation [Symbol] such as `:announce`
     # @param outcome [Symbol] `:rust`, `:refused` (4xx), `:fallback` (Ruby answered) or `:unavailable` (503)
     # @return [void]
     def count(operation, outcome)
-      @mutex.synchronize { @counts[[operation, outcome]] += 1 }
+      @mutex.synchronize { @counts[operation][outcome] += 1 }
     end
 
     # @return [Hash{Array(Symbol, Symbol) => Integer}] a copy
     def to_h
-      @mutex.synchronize { @counts.dup }
+      @mutex.synchronize do
+        @counts.flat_map { |operation, outcomes| outcomes.map { |outcome, count| [[operation, outcome], count] } }.to_h
+      end
     end
   end
 end

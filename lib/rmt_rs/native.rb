@@ -9,6 +9,15 @@ module RmtRs
   # `X-System-Profiles-Action`.
   Announced = Struct.new(:id, :login, :password, :hostname, :system_information, :announced_at,
                          :clear_profile_cache, :body)
+  # What an authentication found out: the system ({Native::System}; nil when there are several and no more was asked),
+  # what is left to be noted of it ({Native::Note} or nil), the `System-Token` to answer with, whether it is a copy
+  # made now, and lines for the log: of each the logger's method and the text.
+  Recognised = Struct.new(:system, :note, :token_echo, :copied, :log)
+  # What an action on products did: the system as it is now, activations created and removed (of each its id and
+  # its service's), lines for the log, and the answer's body.
+  Acted = Struct.new(:system, :created, :removed, :log, :body)
+  # What a keepalive did.
+  Kept = Struct.new(:system, :clear_profile_cache, :log)
 
   # The compiled side. Loaded by {Native.load!} and not before: with the flag off nobody pays for it.
   #
@@ -23,31 +32,33 @@ module RmtRs
   #   @raise [Error]
   # @!method self.authenticate(caller)
   #   See {RmtRs.authenticate}.
-  #   @return [String] JSON
+  #   @return [Array] the members of {Recognised}
   # @!method self.note(note)
   #   See {RmtRs.note}.
   #   @return [void]
-  # @!method self.check(question, parameters)
+  # @!method self.system(columns)
+  #   @param columns [String] JSON
+  #   @return [System]
+  #   @raise [InternalError] when it is not understood
+  # @!method self.check(action, caller, system, parameters)
   #   See {RmtRs.check}.
-  #   @return [Array(Checked, String)]
+  #   @return [Array(Checked, Array)]
+  # @!method self.look(look)
+  #   See {RmtRs.look}.
+  #   @return [Look]
+  #   @raise [Declined] for a strange base URL
   # @!method self.show(checked, look)
   #   See {RmtRs.show}.
   #   @return [String]
-  # @!method self.activate(checked, authorised, look)
-  #   See {RmtRs.activate}.
-  #   @return [Array(String, String)]
-  # @!method self.upgrade(checked, authorised, look)
-  #   See {RmtRs.upgrade}.
-  #   @return [Array(String, String)]
-  # @!method self.destroy(checked, authorised, look)
-  #   See {RmtRs.destroy}.
-  #   @return [Array(String, String)]
+  # @!method self.act(action, checked, authorised, subscription_id, look)
+  #   See {RmtRs.act}.
+  #   @return [Array] the members of {Acted}
   # @!method self.synchronize(authorised, parameters, look)
   #   See {RmtRs.synchronize}.
-  #   @return [Array(String, String)]
+  #   @return [Array] the members of {Acted}
   # @!method self.update(authorised, parameters)
   #   See {RmtRs.update}.
-  #   @return [String] JSON
+  #   @return [Array] the members of {Kept}
   # @!method self.deregister(system)
   #   See {RmtRs.deregister}.
   #   @return [void]
@@ -80,6 +91,17 @@ module RmtRs
   #   Closes this process's connections and ends its threads; the next call makes new ones.
   #   @return [void]
   module Native
+    # @!parse
+    #   # A row of `systems`: `id`, `token` and, as JSON, all `columns`.
+    #   class System; end
+    #   # What an authentication leaves to the action that follows.
+    #   class Note; end
+    #   # How answers about the catalog are to look.
+    #   class Look; end
+    #   # What was found out before an action on a product: `passed?(step)`, `failure(step)` (the message),
+    #   # `product_id`, `subscription_id`, and, as JSON or nil, the columns of `product` and `subscription`.
+    #   class Checked; end
+
     # Where RubyGems (before 3.4.6, and since) and `rake compile` put the library.
     PLACES = %w[../rmt_rs ./rmt_rs].freeze
 

@@ -21,13 +21,18 @@ module RmtRs
     # The kinds of callbacks that storing and deleting run.
     CALLBACKS = %i[initialize validation validate save create update destroy touch before_commit commit].freeze
 
+    # What Rails calls around an action, and the records that actions leave behind.
+    AROUND = %i[process_action append_info_to_payload].freeze
+    RECORDS = %w[System Product Subscription].freeze
+    private_constant :AROUND, :RECORDS
+
     # @param root [String, Pathname] the application's root
     # @param own [String] where this gem's code is
     def initialize(root, own: __dir__)
       @root = File.realpath(root)
       @own = File.realpath(own)
       @replacements = Replacements.new
-      @rails = [ActiveRecord, ActiveModel, ActiveSupport].map { |part| source_directory(part) }
+      @rails = [ActiveRecord, ActiveModel, ActiveSupport, ActionPack].map { |part| source_directory(part) }
     end
 
     # @return [Hash{Symbol => Array<String>}] for each operation why it has to stay with Ruby; empty
@@ -50,15 +55,21 @@ module RmtRs
     end
 
     # @param controller [Class]
-    # @return [Array<Symbol, Proc>] what is called before and after its actions
-    def steps(controller)
-      filters(controller._process_action_callbacks)
+    # @return [Array<String>] where others have callbacks around the controller's actions, methods that Rails calls
+    #   around them, or callbacks on the records that actions leave; see {RmtRs.onlookers?}
+    def onlookers(controller)
+      filters = filters_of(controller._process_action_callbacks)
+      codes = filters.map { |filter| filter.is_a?(Symbol) ? original(controller.instance_method(filter)) : filter } +
+              AROUND.flat_map { |name| implementations(controller.instance_method(name)) }
+      codes.filter_map { |code| foreign_place(code) } + RECORDS.flat_map { |name| foreign_readers(name) }
+    rescue StandardError => e
+      ["it could not be looked at: #{e.class}: #{e.message}"]
     end
 
-    # @param code [Proc]
-    # @return [Boolean] whether it is neither RMT's nor Rails'
-    def foreign?(code)
-      !foreign_place(code).nil?
+    # @param controller [Class]
+    # @return [Array<Symbol, Proc>] what is called before and after its actions
+    def steps(controller)
+      filters_of(controller._process_action_callbacks)
     end
 
     # @return [Boolean] see {RmtRs.plugin_urls?}
@@ -106,12 +117,30 @@ module RmtRs
     end
 
     def callbacks(model)
-      CALLBACKS.flat_map { |kind| filters(model.public_send("_#{kind}_callbacks")) }.uniq
+      CALLBACKS.flat_map { |kind| filters_of(model.public_send("_#{kind}_callbacks")) }.uniq
     end
 
     # Rails 6.1 keeps what was given to `before_save` & co. as raw_filter, later ones as filter.
-    def filters(chain)
+    def filters_of(chain)
       chain.map { |callback| callback.respond_to?(:raw_filter) ? callback.raw_filter : callback.filter }
+    end
+
+    # All that a call of a method comes to by `super`, without this gem's.
+    def implementations(method)
+      chain = []
+      while method
+        chain << method unless method.source_location&.first.to_s.start_with?("#{@own}/")
+        method = method.super_method
+      end
+      chain
+    end
+
+    # What others want called for each record that is read.
+    def foreign_readers(name)
+      model = name.safe_constantize or return []
+      [*filters_of(model._find_callbacks), *filters_of(model._initialize_callbacks)].filter_map do |filter|
+        foreign_place(filter.is_a?(Symbol) ? model.instance_method(filter) : filter)
+      end
     end
 
     # @return [String, nil] where `code` is, when that is neither Rails, nor a library it or RMT is

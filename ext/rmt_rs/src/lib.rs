@@ -11,17 +11,13 @@ mod slot;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use magnus::value::ReprValue;
-use magnus::{Class, Error, Module, RArray, Ruby, function};
-use registration::catalog::Rendering;
-use registration::{
-    Acted, Action, Actor, Checked, Credentials, Error as CoreError, Failure, Note, SystemRow,
-    Written,
-};
+use magnus::typed_data::Obj;
+use magnus::{Error, Module, RArray, Ruby, function};
+use registration::{Action, Actor, Error as CoreError, Failure, Written};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::messages::{Authorised, Caller, Findings, Kept, Look, Outcome, Question, Recognised};
+use crate::messages::{Caller, CheckedObject, Look, LookObject, NoteObject, SystemObject};
 
 /// `RmtRs::Native.announce(parameters)`: the request's parameters as JSON; an array with what
 /// `RmtRs::Announced` has for members.
@@ -45,118 +41,116 @@ fn announce(ruby: &Ruby, parameters: String) -> Result<RArray, Error> {
     })
 }
 
-/// `RmtRs::Native.authenticate(caller)`: JSON for JSON, see [`messages`].
-fn authenticate(ruby: &Ruby, caller: String) -> Result<String, Error> {
+/// `RmtRs::Native.authenticate(caller)`: an array with what `RmtRs::Recognised` has for members.
+fn authenticate(ruby: &Ruby, caller: Caller) -> Result<RArray, Error> {
     guarded(ruby, || {
-        let credentials: Credentials = parsed::<Caller>(ruby, &caller)?.into();
+        let credentials = messages::credentials(caller);
         let authenticated = runtime::run(ruby, |registration, progress| async move {
             registration.authenticate(&credentials, &progress).await
         })?;
-        written(ruby, &Recognised::from(authenticated))
+        messages::recognised(ruby, authenticated)
     })
 }
 
-/// `RmtRs::Native.update(keepalive, parameters)`: JSON for JSON, see [`messages`].
-fn update(ruby: &Ruby, authorised: String, parameters: String) -> Result<String, Error> {
+/// `RmtRs::Native.system(columns)`: a `System` with these columns, as JSON.
+fn system(ruby: &Ruby, columns: String) -> Result<SystemObject, Error> {
+    guarded(ruby, || Ok(SystemObject(parsed(ruby, &columns)?)))
+}
+
+/// `RmtRs::Native.update(authorised, parameters)`: an array with what `RmtRs::Kept` has for
+/// members.
+fn update(ruby: &Ruby, authorised: Authorised, parameters: String) -> Result<RArray, Error> {
     guarded(ruby, || {
-        let actor: Actor = parsed::<Authorised>(ruby, &authorised)?.into();
+        let actor = actor(authorised);
         let updated = runtime::run(ruby, |registration, progress| async move {
             let parameters = parameters.as_bytes();
             registration.update(&actor, parameters, &progress).await
         })?;
-        written(ruby, &Kept::from(updated))
+        messages::kept(ruby, updated)
     })
 }
 
+/// Who an operation is carried out for, as Ruby says it: the system, what its authentication left to be
+/// written, and whether its token is to be rotated.
+type Authorised = (Obj<SystemObject>, Option<Obj<NoteObject>>, bool);
+
+fn actor((system, note, rotate_token): Authorised) -> Actor {
+    Actor {
+        system: system.0.clone(),
+        note: note.map(|note| note.0.clone()),
+        rotate_token,
+    }
+}
+
 /// `RmtRs::Native.note(note)`: writes what an authentication left to an action that did not happen.
-fn note(ruby: &Ruby, note: String) -> Result<(), Error> {
+fn note(ruby: &Ruby, note: &NoteObject) -> Result<(), Error> {
     guarded(ruby, || {
-        let note: Note = parsed(ruby, &note)?;
+        let note = note.0.clone();
         runtime::run(ruby, |registration, progress| async move {
             registration.note(&note, &progress).await
         })
     })
 }
 
-/// What a check found out, `RmtRs::Native::Checked`: Ruby hands it on to the action.
-#[magnus::wrap(class = "RmtRs::Native::Checked", free_immediately)]
-struct CheckedObject(Arc<Checked>);
-
-/// `RmtRs::Native.check(question, parameters)`: an array of what was found out for the action that
-/// follows, and for Ruby, as JSON; see [`messages`].
-fn check(ruby: &Ruby, question: String, parameters: String) -> Result<RArray, Error> {
+/// `RmtRs::Native.check(action, caller, system, parameters)`: an array of what was found out for the action
+/// that follows, and, if there is a caller, of what [`authenticate`] answers.
+fn check(
+    ruby: &Ruby,
+    action: String,
+    caller: Option<Caller>,
+    system: Option<(u64, Option<i32>)>,
+    parameters: String,
+) -> Result<RArray, Error> {
     guarded(ruby, || {
-        let question: Question = parsed(ruby, &question)?;
-        let (caller, action) = question.parts().ok_or_else(|| misunderstood(ruby))?;
+        let action = messages::action(&action).ok_or_else(|| misunderstood(ruby))?;
+        let asker = messages::asker(caller, system).ok_or_else(|| misunderstood(ruby))?;
         let (authenticated, checked) = runtime::run(ruby, |registration, progress| async move {
             let parameters = parameters.as_bytes();
             registration
-                .check(&caller, action, parameters, &progress)
+                .check(&asker, action, parameters, &progress)
                 .await
         })?;
-        let findings = written(ruby, &Findings::new(authenticated, &checked))?;
-        Ok(ruby.ary_new_from_values(&[
-            ruby.obj_wrap(CheckedObject(Arc::new(checked))).as_value(),
-            ruby.str_new(&findings).as_value(),
-        ]))
+        let recognised = authenticated.map(|it| messages::recognised(ruby, it));
+        let found = ruby.ary_new_capa(2);
+        found.push(ruby.obj_wrap(CheckedObject(Arc::new(checked))))?;
+        found.push(recognised.transpose()?)?;
+        Ok(found)
+    })
+}
+
+/// `RmtRs::Native.look(look)`: JSON, see [`messages`].
+fn look(ruby: &Ruby, look: String) -> Result<LookObject, Error> {
+    guarded(ruby, || {
+        let rendering = parsed::<Look>(ruby, &look)?.try_into();
+        let rendering = rendering.map_err(|failure| errors::exception(ruby, &failure))?;
+        Ok(LookObject(rendering))
     })
 }
 
 /// `RmtRs::Native.show(checked, look)`: the answer's body.
-fn show(ruby: &Ruby, checked: &CheckedObject, look: String) -> Result<String, Error> {
+fn show(ruby: &Ruby, checked: &CheckedObject, look: &LookObject) -> Result<String, Error> {
     guarded(ruby, || {
-        let rendering = rendering(ruby, &look)?;
-        let body = checked.0.show(&rendering);
+        let body = checked.0.show(&look.0);
         body.map_err(|failure| errors::exception(ruby, &failure))
     })
 }
 
-/// `RmtRs::Native.activate(checked, authorised, look)`: an array of what others are to know, as
-/// JSON, and the answer's body.
-fn activate(
+/// `RmtRs::Native.act(action, checked, authorised, subscription_id, look)`: activates, upgrades or
+/// destroys; an array with what `RmtRs::Acted` has for members.
+fn act(
     ruby: &Ruby,
+    action: String,
     checked: &CheckedObject,
-    authorised: String,
-    look: String,
+    authorised: Authorised,
+    subscription_id: Option<u64>,
+    look: &LookObject,
 ) -> Result<RArray, Error> {
-    act_on(ruby, Action::Activate, checked, &authorised, &look)
-}
-
-/// `RmtRs::Native.upgrade(checked, authorised, look)`: as [`activate`].
-fn upgrade(
-    ruby: &Ruby,
-    checked: &CheckedObject,
-    authorised: String,
-    look: String,
-) -> Result<RArray, Error> {
-    act_on(ruby, Action::Upgrade, checked, &authorised, &look)
-}
-
-/// `RmtRs::Native.destroy(checked, authorised, look)`: as [`activate`].
-fn destroy(
-    ruby: &Ruby,
-    checked: &CheckedObject,
-    authorised: String,
-    look: String,
-) -> Result<RArray, Error> {
-    act_on(ruby, Action::Destroy, checked, &authorised, &look)
-}
-
-fn act_on(
-    ruby: &Ruby,
-    action: Action,
-    checked: &CheckedObject,
-    authorised: &str,
-    look: &str,
-) -> Result<RArray, Error> {
-    let checked = Arc::clone(&checked.0);
-    act(ruby, authorised, look, |it| {
-        runtime::run(ruby, move |registration, progress| async move {
-            let Act {
-                actor,
-                subscription_id,
-                rendering: look,
-            } = it;
+    guarded(ruby, || {
+        let action = messages::action(&action).ok_or_else(|| misunderstood(ruby))?;
+        let actor = actor(authorised);
+        let checked = Arc::clone(&checked.0);
+        let look = look.0.clone();
+        let acted = runtime::run(ruby, move |registration, progress| async move {
             match action {
                 Action::Activate => {
                     registration
@@ -177,56 +171,35 @@ fn act_on(
                     "show changes nothing",
                 ))),
             }
-        })
+        })?;
+        messages::acted(ruby, acted)
     })
 }
 
-/// `RmtRs::Native.synchronize(authorised, parameters, look)`: as [`activate`].
+/// `RmtRs::Native.synchronize(authorised, parameters, look)`: as [`act`].
 fn synchronize(
     ruby: &Ruby,
-    authorised: String,
+    authorised: Authorised,
     parameters: String,
-    look: String,
+    look: &LookObject,
 ) -> Result<RArray, Error> {
-    act(ruby, &authorised, &look, |it| {
-        runtime::run(ruby, |registration, progress| async move {
+    guarded(ruby, || {
+        let actor = actor(authorised);
+        let look = look.0.clone();
+        let acted = runtime::run(ruby, |registration, progress| async move {
             let parameters = parameters.as_bytes();
             registration
-                .synchronize(&it.actor, parameters, &it.rendering, &progress)
+                .synchronize(&actor, parameters, &look, &progress)
                 .await
-        })
+        })?;
+        messages::acted(ruby, acted)
     })
 }
 
-/// What an action on a system's products needs besides its own parameters.
-struct Act {
-    actor: Actor,
-    subscription_id: Option<u64>,
-    rendering: Rendering,
-}
-
-fn act(
-    ruby: &Ruby,
-    authorised: &str,
-    look: &str,
-    action: impl FnOnce(Act) -> Result<Acted, Error>,
-) -> Result<RArray, Error> {
+/// `RmtRs::Native.deregister(system)`.
+fn deregister(ruby: &Ruby, system: &SystemObject) -> Result<(), Error> {
     guarded(ruby, || {
-        let authorised: Authorised = parsed(ruby, authorised)?;
-        let (outcome, body) = Outcome::of(action(Act {
-            subscription_id: authorised.subscription_id,
-            actor: authorised.into(),
-            rendering: rendering(ruby, look)?,
-        })?);
-        let outcome = written(ruby, &outcome)?;
-        Ok(ruby.ary_new_from_values(&[ruby.str_new(&outcome), ruby.str_new(&body)]))
-    })
-}
-
-/// `RmtRs::Native.deregister(system)`: the system's columns as JSON.
-fn deregister(ruby: &Ruby, system: String) -> Result<(), Error> {
-    guarded(ruby, || {
-        let system: SystemRow = parsed(ruby, &system)?;
+        let system = system.0.clone();
         runtime::run(ruby, |registration, progress| async move {
             registration.deregister(&system, &progress).await
         })
@@ -234,9 +207,9 @@ fn deregister(ruby: &Ruby, system: String) -> Result<(), Error> {
 }
 
 /// `RmtRs::Native.activations(system_id, look)`: the answer's body.
-fn activations(ruby: &Ruby, system_id: u64, look: String) -> Result<String, Error> {
+fn activations(ruby: &Ruby, system_id: u64, look: &LookObject) -> Result<String, Error> {
     guarded(ruby, || {
-        let rendering = rendering(ruby, &look)?;
+        let rendering = look.0.clone();
         runtime::run(ruby, |registration, _| async move {
             registration.activations(system_id, &rendering).await
         })
@@ -244,9 +217,9 @@ fn activations(ruby: &Ruby, system_id: u64, look: String) -> Result<String, Erro
 }
 
 /// `RmtRs::Native.service(service_id, look)`: the answer's body, nil when there is no such service.
-fn service(ruby: &Ruby, service_id: u64, look: String) -> Result<Option<String>, Error> {
+fn service(ruby: &Ruby, service_id: u64, look: &LookObject) -> Result<Option<String>, Error> {
     guarded(ruby, || {
-        let rendering = rendering(ruby, &look)?;
+        let rendering = look.0.clone();
         runtime::run(ruby, |registration, _| async move {
             registration.service(service_id, &rendering).await
         })
@@ -254,9 +227,9 @@ fn service(ruby: &Ruby, service_id: u64, look: String) -> Result<Option<String>,
 }
 
 /// `RmtRs::Native.legacy_service(system_id, look)`: the answer's body.
-fn legacy_service(ruby: &Ruby, system_id: u64, look: String) -> Result<String, Error> {
+fn legacy_service(ruby: &Ruby, system_id: u64, look: &LookObject) -> Result<String, Error> {
     guarded(ruby, || {
-        let rendering = rendering(ruby, &look)?;
+        let rendering = look.0.clone();
         runtime::run(ruby, |registration, _| async move {
             registration.legacy_service(system_id, &rendering).await
         })
@@ -264,9 +237,9 @@ fn legacy_service(ruby: &Ruby, system_id: u64, look: String) -> Result<String, E
 }
 
 /// `RmtRs::Native.installer(parameters, look)`: the answer's body.
-fn installer(ruby: &Ruby, parameters: String, look: String) -> Result<String, Error> {
+fn installer(ruby: &Ruby, parameters: String, look: &LookObject) -> Result<String, Error> {
     guarded(ruby, || {
-        let rendering = rendering(ruby, &look)?;
+        let rendering = look.0.clone();
         runtime::run(ruby, |registration, _| async move {
             let parameters = parameters.as_bytes();
             registration.installer(parameters, &rendering).await
@@ -289,10 +262,10 @@ fn subscription_products(
     ruby: &Ruby,
     subscription_id: u64,
     parameters: String,
-    look: String,
+    look: &LookObject,
 ) -> Result<String, Error> {
     guarded(ruby, || {
-        let rendering = rendering(ruby, &look)?;
+        let rendering = look.0.clone();
         runtime::run(ruby, |registration, _| async move {
             let parameters = parameters.as_bytes();
             registration
@@ -305,12 +278,6 @@ fn subscription_products(
 /// `RmtRs::Native.health`: the answer's body. Needs neither the runtime nor the database.
 fn health() -> &'static str {
     registration::health()
-}
-
-fn rendering(ruby: &Ruby, look: &str) -> Result<Rendering, Error> {
-    parsed::<Look>(ruby, look)?
-        .try_into()
-        .map_err(|failure| errors::exception(ruby, &failure))
 }
 
 /// What Ruby says. That it cannot be understood is found out before anything is done.
@@ -389,20 +356,18 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_module_function("configure", function!(configure, 1))?;
     native.define_module_function("announce", function!(announce, 1))?;
     native.define_module_function("authenticate", function!(authenticate, 1))?;
+    native.define_module_function("system", function!(system, 1))?;
     native.define_module_function("update", function!(update, 2))?;
     native.define_module_function("deregister", function!(deregister, 1))?;
     native.define_module_function("activations", function!(activations, 2))?;
     native.define_module_function("service", function!(service, 2))?;
     native.define_module_function("note", function!(note, 1))?;
-    native.define_module_function("check", function!(check, 2))?;
+    native.define_module_function("check", function!(check, 4))?;
+    native.define_module_function("look", function!(look, 1))?;
     native.define_module_function("show", function!(show, 2))?;
-    native.define_module_function("activate", function!(activate, 3))?;
-    native.define_module_function("upgrade", function!(upgrade, 3))?;
-    native.define_module_function("destroy", function!(destroy, 3))?;
+    native.define_module_function("act", function!(act, 5))?;
     native.define_module_function("synchronize", function!(synchronize, 3))?;
-    let checked = native.define_class("Checked", ruby.class_object())?;
-    // Only a check makes one.
-    checked.undef_default_alloc_func();
+    messages::define(ruby, native)?;
     native.define_module_function("legacy_service", function!(legacy_service, 2))?;
     native.define_module_function("installer", function!(installer, 2))?;
     native.define_module_function("subscription", function!(subscription, 1))?;

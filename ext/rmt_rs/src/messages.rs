@@ -1,136 +1,226 @@
-//! What Ruby and Rust tell each other about systems, as JSON.
+//! What Ruby and Rust tell each other about systems. What Ruby only hands on is an object that it cannot
+//! look into; what it looks at are plain arrays and texts.
 
+use std::sync::Arc;
+
+use magnus::prelude::*;
+use magnus::{Error as RubyError, RArray, Ruby, method};
 use registration::catalog::{BaseUrl, Product, Rendering};
 use registration::{
-    Acted, Action, ActivationKey, Actor, Authenticated, Checked, Credentials, Error, Failure,
-    Found, KnownSystem, Level, LogLine, Note, Step, SubscriptionRow, SystemRow, TokenHeader,
-    Updated,
+    Acted, Action, ActivationKey, Authenticated, Checked, Credentials, Error, Failure, Found,
+    KnownSystem, Level, LogLine, Note, Step, SystemRow, TokenHeader, Updated,
 };
 use serde::{Deserialize, Serialize};
 
-/// What `RmtRs::Native.authenticate` is given.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Caller {
-    login: String,
-    password: String,
-    /// Whether `System-Token` was sent.
-    token_sent: bool,
-    token: Option<String>,
-    user_agent: Option<String>,
-    tokens_enabled: bool,
-    skip_on_duplicated: bool,
-    /// Whether what is to be noted of the system is left to the action.
-    defer: bool,
-}
+/// Who sends credentials, as Ruby says it: login, password, whether `System-Token` was sent, the token,
+/// the user agent, whether tokens are enabled, whether to leave all alone when several systems have the
+/// credentials, whether what is to be noted of the system is left to the action.
+pub type Caller = (
+    String,
+    String,
+    bool,
+    Option<String>,
+    Option<String>,
+    bool,
+    bool,
+    bool,
+);
 
-impl From<Caller> for Credentials {
-    fn from(caller: Caller) -> Self {
-        Self {
-            login: caller.login,
-            password: caller.password,
-            token: match caller.token_sent {
-                true => TokenHeader::Present(caller.token),
-                false => TokenHeader::Absent,
-            },
-            user_agent: caller.user_agent,
-            tokens_enabled: caller.tokens_enabled,
-            skip_on_duplicated: caller.skip_on_duplicated,
-            defer: caller.defer,
-        }
+/// What the core makes of it.
+pub fn credentials(caller: Caller) -> Credentials {
+    let (login, password, token_sent, token, user_agent, tokens_enabled, skip, defer) = caller;
+    Credentials {
+        login,
+        password,
+        token: match token_sent {
+            true => TokenHeader::Present(token),
+            false => TokenHeader::Absent,
+        },
+        user_agent,
+        tokens_enabled,
+        skip_on_duplicated: skip,
+        defer,
     }
 }
 
-/// What it answers.
-#[derive(Serialize)]
-pub struct Recognised {
-    /// Absent when several systems have the credentials and the caller wanted to know no more.
-    system: Option<SystemRow>,
-    token_echo: Option<String>,
-    copied: bool,
-    /// To be handed to the action, or to `RmtRs::Native.note`.
-    note: Option<Note>,
-    log: Vec<Line>,
-}
+/// `RmtRs::Native::System`: a row of `systems`.
+#[magnus::wrap(class = "RmtRs::Native::System", free_immediately)]
+pub struct SystemObject(pub SystemRow);
 
-impl From<Authenticated> for Recognised {
-    fn from(authenticated: Authenticated) -> Self {
-        let log = authenticated
-            .log_line()
-            .into_iter()
-            .map(Line::from)
-            .collect();
-        Self {
-            copied: matches!(authenticated.found, Found::Copied { .. }),
-            log,
-            token_echo: authenticated.token_echo,
-            note: authenticated.note,
-            system: Some(authenticated.system).filter(|_| authenticated.found != Found::Skipped),
-        }
+impl SystemObject {
+    fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    fn token(&self) -> Option<&str> {
+        self.0.system_token.as_deref()
+    }
+
+    /// Its columns as JSON.
+    fn columns(ruby: &Ruby, this: &Self) -> Result<String, RubyError> {
+        crate::written(ruby, &this.0)
     }
 }
 
-/// What `RmtRs::Native.check` is given besides the request's parameters.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Question {
-    action: String,
-    /// Absent when others have authenticated the system.
+/// `RmtRs::Native::Note`: what an authentication leaves to the action.
+#[magnus::wrap(class = "RmtRs::Native::Note", free_immediately)]
+pub struct NoteObject(pub Note);
+
+/// `RmtRs::Native::Look`: how answers about the catalog are to look.
+#[magnus::wrap(class = "RmtRs::Native::Look", free_immediately)]
+pub struct LookObject(pub Rendering);
+
+/// `RmtRs::Native::Checked`: what a check found out.
+#[magnus::wrap(class = "RmtRs::Native::Checked", free_immediately)]
+pub struct CheckedObject(pub Arc<Checked>);
+
+impl CheckedObject {
+    /// Whether a step, by the name of RMT's callback, succeeded.
+    fn passed(&self, step: String) -> bool {
+        self.0.passed.iter().any(|passed| name(*passed) == step)
+    }
+
+    /// Why a step did not succeed, if that is the one.
+    fn failure(&self, step: String) -> Option<String> {
+        let failed = self.0.failed.as_ref();
+        failed
+            .filter(|(failed, _)| name(*failed) == step)
+            .map(|(_, failure)| failure.to_string())
+    }
+
+    fn product_id(&self) -> Option<u64> {
+        self.0.product.as_ref().map(|product| product.label.id)
+    }
+
+    /// The product's columns as JSON.
+    fn product(ruby: &Ruby, this: &Self) -> Result<Option<String>, RubyError> {
+        let product = this.0.product.as_ref();
+        product
+            .map(|product| crate::written(ruby, &ProductColumns::from(product)))
+            .transpose()
+    }
+
+    fn subscription_id(&self) -> Option<u64> {
+        self.0.subscription.as_ref().map(|it| it.id)
+    }
+
+    /// The subscription's columns as JSON.
+    fn subscription(ruby: &Ruby, this: &Self) -> Result<Option<String>, RubyError> {
+        let subscription = this.0.subscription.as_ref();
+        subscription
+            .map(|subscription| crate::written(ruby, subscription))
+            .transpose()
+    }
+}
+
+/// Makes the classes of what Ruby hands on. Only Rust makes objects of them.
+pub fn define(ruby: &Ruby, native: magnus::RModule) -> Result<(), RubyError> {
+    let class = |name: &str| {
+        let class = native.define_class(name, ruby.class_object())?;
+        class.undef_default_alloc_func();
+        Ok::<_, RubyError>(class)
+    };
+    class("Note")?;
+    class("Look")?;
+    let system = class("System")?;
+    system.define_method("id", method!(SystemObject::id, 0))?;
+    system.define_method("token", method!(SystemObject::token, 0))?;
+    system.define_method("columns", method!(SystemObject::columns, 0))?;
+    let checked = class("Checked")?;
+    checked.define_method("passed?", method!(CheckedObject::passed, 1))?;
+    checked.define_method("failure", method!(CheckedObject::failure, 1))?;
+    checked.define_method("product_id", method!(CheckedObject::product_id, 0))?;
+    checked.define_method("product", method!(CheckedObject::product, 0))?;
+    checked.define_method(
+        "subscription_id",
+        method!(CheckedObject::subscription_id, 0),
+    )?;
+    checked.define_method("subscription", method!(CheckedObject::subscription, 0))
+}
+
+/// The members of `RmtRs::Recognised`.
+pub fn recognised(ruby: &Ruby, authenticated: Authenticated) -> Result<RArray, RubyError> {
+    let log = lines(ruby, authenticated.log_line())?;
+    let members = ruby.ary_new_capa(5);
+    // Absent when several systems have the credentials and the caller wanted to know no more.
+    match authenticated.found {
+        Found::Skipped => members.push(())?,
+        _ => members.push(ruby.obj_wrap(SystemObject(authenticated.system)))?,
+    }
+    let note = authenticated.note;
+    members.push(note.map(|note| ruby.obj_wrap(NoteObject(note))))?;
+    members.push(authenticated.token_echo)?;
+    members.push(matches!(authenticated.found, Found::Copied { .. }))?;
+    members.push(log)?;
+    Ok(members)
+}
+
+/// The members of `RmtRs::Acted`.
+pub fn acted(ruby: &Ruby, acted: Acted) -> Result<RArray, RubyError> {
+    let members = ruby.ary_new_capa(5);
+    members.push(ruby.obj_wrap(SystemObject(acted.system)))?;
+    members.push(keys(ruby, &acted.created)?)?;
+    members.push(keys(ruby, &acted.removed)?)?;
+    members.push(lines(ruby, acted.log)?)?;
+    members.push(acted.body)?;
+    Ok(members)
+}
+
+/// The members of `RmtRs::Kept`.
+pub fn kept(ruby: &Ruby, updated: Updated) -> Result<RArray, RubyError> {
+    let members = ruby.ary_new_capa(3);
+    members.push(ruby.obj_wrap(SystemObject(updated.system)))?;
+    members.push(updated.clear_profile_cache)?;
+    members.push(lines(ruby, updated.log)?)?;
+    Ok(members)
+}
+
+/// Of each activation its id and its service's.
+fn keys(ruby: &Ruby, keys: &[ActivationKey]) -> Result<RArray, RubyError> {
+    let array = ruby.ary_new_capa(keys.len());
+    for key in keys {
+        array.push((key.id, key.service_id))?;
+    }
+    Ok(array)
+}
+
+/// Of each line for RMT's log the logger's method and the text.
+pub fn lines(ruby: &Ruby, lines: impl IntoIterator<Item = LogLine>) -> Result<RArray, RubyError> {
+    let array = ruby.ary_new();
+    for line in lines {
+        let level = match line.level {
+            Level::Info => "info",
+            Level::Error => "error",
+        };
+        array.push((ruby.to_symbol(level), line.text))?;
+    }
+    Ok(array)
+}
+
+/// An action on a product by its name.
+pub fn action(name: &str) -> Option<Action> {
+    match name {
+        "activate" => Some(Action::Activate),
+        "show" => Some(Action::Show),
+        "upgrade" => Some(Action::Upgrade),
+        "destroy" => Some(Action::Destroy),
+        _ => None,
+    }
+}
+
+/// Who asks: somebody with credentials, or a system that others have authenticated, by its id and
+/// `proxy_byos_mode`.
+pub fn asker(
     caller: Option<Caller>,
-    system: Option<KnownSystem>,
-}
-
-impl Question {
-    /// Who asks, for what; nothing if that cannot be told.
-    pub fn parts(self) -> Option<(registration::Caller, Action)> {
-        let action = match self.action.as_str() {
-            "activate" => Action::Activate,
-            "show" => Action::Show,
-            "upgrade" => Action::Upgrade,
-            "destroy" => Action::Destroy,
-            _ => return None,
-        };
-        let caller = match (self.caller, self.system) {
-            (Some(caller), None) => registration::Caller::Unknown(caller.into()),
-            (None, Some(system)) => registration::Caller::Known(system),
-            _ => return None,
-        };
-        Some((caller, action))
-    }
-}
-
-/// What it answers, besides the [`Checked`] itself.
-#[derive(Serialize)]
-pub struct Findings<'a> {
-    /// Absent when the system was known.
-    recognised: Option<Recognised>,
-    product: Option<ProductColumns<'a>>,
-    subscription: Option<&'a SubscriptionRow>,
-    /// Names of RMT's callbacks.
-    passed: Vec<&'static str>,
-    failed: Option<FailedStep>,
-}
-
-#[derive(Serialize)]
-struct FailedStep {
-    step: &'static str,
-    message: String,
-}
-
-impl<'a> Findings<'a> {
-    /// Of a check, and of the authentication before it if there was one.
-    pub fn new(authenticated: Option<Authenticated>, checked: &'a Checked) -> Self {
-        let failed = checked.failed.as_ref().map(|(step, failure)| FailedStep {
-            step: name(*step),
-            message: failure.to_string(),
-        });
-        Self {
-            recognised: authenticated.map(Recognised::from),
-            product: checked.product.as_ref().map(ProductColumns::from),
-            subscription: checked.subscription.as_ref(),
-            passed: checked.passed.iter().map(|step| name(*step)).collect(),
-            failed,
-        }
+    system: Option<(u64, Option<i32>)>,
+) -> Option<registration::Caller> {
+    match (caller, system) {
+        (Some(caller), None) => Some(registration::Caller::Unknown(credentials(caller))),
+        (None, Some((id, proxy_byos_mode))) => Some(registration::Caller::Known(KnownSystem {
+            id,
+            proxy_byos_mode,
+        })),
+        _ => None,
     }
 }
 
@@ -188,71 +278,6 @@ impl<'a> From<&'a Product> for ProductColumns<'a> {
     }
 }
 
-/// Who an operation is carried out for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Authorised {
-    /// The system as its request was authenticated.
-    system: SystemRow,
-    /// What its authentication left to be written.
-    note: Option<Note>,
-    /// Whether its token is to be rotated.
-    rotate_token: bool,
-    /// What pays for its activation, if that is known.
-    #[serde(default)]
-    pub subscription_id: Option<u64>,
-}
-
-impl From<Authorised> for Actor {
-    fn from(authorised: Authorised) -> Self {
-        Self {
-            system: authorised.system,
-            note: authorised.note,
-            rotate_token: authorised.rotate_token,
-        }
-    }
-}
-
-/// What an action on a system's products answers besides the body.
-#[derive(Serialize)]
-pub struct Outcome {
-    system: SystemRow,
-    created: Vec<ActivationKey>,
-    removed: Vec<ActivationKey>,
-    log: Vec<Line>,
-}
-
-impl Outcome {
-    /// What others are to know of `acted`, and the answer's body.
-    pub fn of(acted: Acted) -> (Self, String) {
-        let outcome = Self {
-            system: acted.system,
-            created: acted.created,
-            removed: acted.removed,
-            log: acted.log.into_iter().map(Line::from).collect(),
-        };
-        (outcome, acted.body)
-    }
-}
-
-/// What it answers.
-#[derive(Serialize)]
-pub struct Kept {
-    system: SystemRow,
-    clear_profile_cache: bool,
-    log: Vec<Line>,
-}
-
-impl From<Updated> for Kept {
-    fn from(updated: Updated) -> Self {
-        Self {
-            system: updated.system,
-            clear_profile_cache: updated.clear_profile_cache,
-            log: updated.log.into_iter().map(Line::from).collect(),
-        }
-    }
-}
-
 /// How an answer about the catalog is to look.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -277,31 +302,5 @@ impl TryFrom<Look> for Rendering {
             redirect_hosts: look.redirect_hosts,
             ..Self::new(base_url)
         })
-    }
-}
-
-/// A line for RMT's log.
-#[derive(Serialize)]
-pub struct Line {
-    level: &'static str,
-    text: String,
-}
-
-impl Line {
-    /// What Ruby's Logger calls it.
-    pub fn level_of(line: &LogLine) -> &'static str {
-        match line.level {
-            Level::Info => "info",
-            Level::Error => "error",
-        }
-    }
-}
-
-impl From<LogLine> for Line {
-    fn from(line: LogLine) -> Self {
-        Self {
-            level: Self::level_of(&line),
-            text: line.text,
-        }
     }
 }

@@ -7,7 +7,7 @@ use magnus::{Class, Error, Module, Object, RArray, RModule, RString, Ruby, TryCo
 use magnus::{function, method};
 use registration::http::{Answer, PARTS, Reply, Request, Settings, Understood};
 
-use crate::messages::Line;
+use crate::messages::lines;
 use crate::{guarded, misunderstood, parsed, runtime};
 
 /// `RmtRs::Native::Settings`: what does not change while the process runs.
@@ -112,12 +112,12 @@ fn serve(
         })?;
         match reply {
             Reply::Pass(why) => Ok(ruby.str_new(why).as_value()),
-            Reply::Answer(answer) => Ok(for_rack(ruby, &answer)?.as_value()),
+            Reply::Answer(answer) => Ok(for_rack(ruby, *answer)?.as_value()),
         }
     })
 }
 
-fn for_rack(ruby: &Ruby, answer: &Answer) -> Result<RArray, Error> {
+fn for_rack(ruby: &Ruby, answer: Answer) -> Result<RArray, Error> {
     let headers = ruby.hash_new();
     for (name, value) in &answer.headers {
         headers.aset(*name, value.as_str())?;
@@ -126,10 +126,6 @@ fn for_rack(ruby: &Ruby, answer: &Answer) -> Result<RArray, Error> {
     for (operation, outcome) in &answer.counts {
         counts.push((ruby.sym_new(*operation), ruby.sym_new(*outcome)))?;
     }
-    let log = ruby.ary_new_capa(answer.log.len());
-    for line in &answer.log {
-        log.push((ruby.sym_new(Line::level_of(line)), line.text.as_str()))?;
-    }
     let members = ruby.ary_new_capa(7);
     members.push(answer.status)?;
     members.push(headers)?;
@@ -137,7 +133,7 @@ fn for_rack(ruby: &Ruby, answer: &Answer) -> Result<RArray, Error> {
     members.push(answer.logged_status)?;
     members.push(answer.halted)?;
     members.push(counts)?;
-    members.push(log)?;
+    members.push(lines(ruby, answer.log)?)?;
     Ok(members)
 }
 

@@ -72,7 +72,8 @@ module RmtRs
         private
 
         def settings(operations)
-          { operations: operations, tokens_enabled: ::ApplicationController.new.send(:system_tokens_enabled?), **RmtRs.look }
+          tokens_enabled = ::ApplicationController.new.send(:system_tokens_enabled?)
+          { operations: operations, tokens_enabled: tokens_enabled, **RmtRs.appearance }
         end
 
         def report(stack, endpoints, operations)

@@ -69,6 +69,14 @@ RSpec.describe 'The controller door' do
                                             'password' => system['password'], 'last_seen_at' => nil)
     end
 
+    it 'answers with the headers that Rack and Puma make of a body' do
+      answer = announce({ hostname: 'headers' })
+      expect(answer['ETag']).to eq(%(W/"#{Digest::SHA256.hexdigest(answer.body)[0, 32]}"))
+      expect(answer['Content-Length']).to eq(answer.body.bytesize.to_s)
+      expect(answer['Cache-Control']).to eq('max-age=0, private, must-revalidate')
+      expect(answer['Content-Type']).to eq('application/json; charset=utf-8')
+    end
+
     it "logs RMT's line, and the time the database took" do
       secret = JSON.parse(announce({ hostname: 'logged', system_profiles: { pci: { identifier: 'i' } } }).body)['password']
       expect(log).not_to include(secret)

@@ -176,6 +176,26 @@ RSpec.describe 'The controller door of products' do
     expect(value("SELECT #{seen} FROM systems")).to eq(1)
   end
 
+  it 'makes records where somebody looks at them' do
+    host = Host.new(database_url: @database.url, door: 'controller', env: engines.call('reads_records')).start
+    expect(request('Post', sles.merge('token' => 'OK-631dff'), host: host).code).to eq('201')
+    expect(log(host)).to include('reads System 7').and include('reads Product').and include('reads Subscription')
+    expect(log(host)).not_to match(/rmt_rs: \w+ left to Ruby/)
+  ensure
+    host&.stop
+  end
+
+  it 'gives RMT the records that nobody has looked at when it goes on in Ruby' do
+    host = Host.new(database_url: @database.url, door: 'controller').start
+    # Rust has authenticated the system and has found everything by the time it is to answer.
+    answer = request('Post', sles, host: host, headers: { 'Host' => 'a!b' })
+    expect(answer.code).to eq('201')
+    expect(value('SELECT COUNT(*) FROM activations')).to eq(1)
+    expect(log(host)).to match(/activate left to Ruby: /)
+  ensure
+    host&.stop
+  end
+
   it 'has the step that somebody replaced done by them, and the others in Rust' do
     host = Host.new(database_url: @database.url, door: 'controller', env: engines.call('replaces_step')).start
     expect(request('Post', sles.merge('token' => 'OK-631dff'), host: host).code).to eq('201')

@@ -22,7 +22,7 @@ module RmtRs
 
         def list_activations
           answers_json
-          RmtRs.activations(@system.id, look_of_answer)
+          RmtRs.activations((@system || @known).id, look_of_answer)
         end
       end
     end

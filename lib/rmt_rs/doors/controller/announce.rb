@@ -5,7 +5,7 @@ module RmtRs
     module Controller
       # `POST /connect/subscriptions/systems`, before RMT's own action.
       module Announce
-        PARAMETERS = %i[hostname hwinfo system_profiles].freeze
+        PARAMETERS = %w[hostname hwinfo system_profiles].freeze
         private_constant :PARAMETERS
 
         # Announces in Rust when Rust may, else as RMT does.
@@ -23,11 +23,11 @@ module RmtRs
         end
 
         def render_announced(announced)
-          @system = announced_system(announced)
+          @system = announced_system(announced) if watched?
           response.headers['X-System-Profiles-Action'] = 'clear-cache' if announced.clear_profile_cache
           logger.info("System '#{announced.hostname}' announced")
-          tell_others(@system)
-          render body: announced.body, content_type: 'application/json', status: :created
+          tell_others(::System) { @system ||= announced_system(announced) }
+          answer_with(announced.body, :created)
         end
 
         def announced_system(announced)

@@ -60,9 +60,11 @@ module RmtRs
           # Nobody has such credentials.
           raise RmtError.new('Invalid system credentials', false, 401) unless [login, password].all? { |it| it&.valid_encoding? }
 
-          { login: login, password: password, token_sent: request.headers.key?(Shared::TOKEN_HEADER),
-            token: text(request.headers[Shared::TOKEN_HEADER]), user_agent: text(request.headers['HTTP_USER_AGENT'])&.scrub,
-            tokens_enabled: system_tokens_enabled?, skip_on_duplicated: skip_on_duplicated, defer: notes_later? }
+          token = text(request.get_header('HTTP_SYSTEM_TOKEN'))
+          raise Declined, 'a token that is no text' if token && !token.valid_encoding?
+
+          [login, password, token_sent?, token, text(request.get_header('HTTP_USER_AGENT'))&.scrub, tokens_enabled?,
+           skip_on_duplicated, notes_later?]
         end
 
         # Whether the action writes, and can write what is to be noted of the system by the way.
@@ -77,13 +79,14 @@ module RmtRs
 
         def recognise(recognised)
           RmtRs.count(:authenticate, :rust)
-          write_log(recognised['log'])
-          return unless recognised['system']
+          write_log(recognised.log)
+          return unless recognised.system
 
-          @note = recognised['note']
-          @system = record_of(recognised['system'])
-          headers[Shared::TOKEN_HEADER] = recognised['token_echo'].presence if recognised['token_echo']
-          tell_others(@system) if recognised['copied']
+          @known = recognised.system
+          @note = recognised.note
+          leave_records if watched?
+          headers[Shared::TOKEN_HEADER] = recognised.token_echo.presence if recognised.token_echo
+          tell_others(::System) { in_ruby { @system } } if recognised.copied
         end
       end
     end

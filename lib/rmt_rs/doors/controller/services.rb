@@ -5,15 +5,18 @@ module RmtRs
     module Controller
       # `GET /services/:id` and `GET /repo/repoindex.xml`, before RMT's own actions.
       module Services
+        OPERATIONS = { 'show' => :service, 'legacy_service' => :legacy_service }.freeze
+        private_constant :OPERATIONS
+
         # Lists the service's repositories, in Rust when Rust may, else as RMT does; what is no service
         # is for RMT to say.
         #
         # @return [void]
         def show
-          return super unless params[:id].to_s.match?(/\A[1-9]\d{0,17}\z/)
+          return in_ruby { super() } unless params[:id].to_s.match?(/\A[1-9]\d{0,17}\z/)
 
           service = -> { RmtRs.service(params[:id].to_i, look_of_answer) }
-          in_rust(:service, ruby: -> { super() }, rust: service) { |body| body ? render(xml: body) : super() }
+          in_rust(:service, ruby: -> { super() }, rust: service) { |body| body ? render(xml: body) : in_ruby { super() } }
         end
 
         # Lists the repositories of all that the system has activated, in Rust when Rust may, else as
@@ -21,14 +24,14 @@ module RmtRs
         #
         # @return [void]
         def legacy_service
-          legacy = -> { RmtRs.legacy_service(@system.id, look_of_answer) }
+          legacy = -> { RmtRs.legacy_service((@system || @known).id, look_of_answer) }
           in_rust(:legacy_service, ruby: -> { super() }, rust: legacy) { |body| render xml: body }
         end
 
         private
 
         def door_operation
-          { 'show' => :service, 'legacy_service' => :legacy_service }[action_name]
+          OPERATIONS[action_name]
         end
       end
     end

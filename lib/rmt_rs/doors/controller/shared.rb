@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require 'openssl'
+
 module RmtRs
   module Doors
     module Controller
@@ -19,6 +21,23 @@ module RmtRs
             when Array then parameters.all? { |value| valid_keys?(value) }
             else true
             end
+          end
+
+          # @return [Boolean] whether Rack gives each answer an ETag
+          def etags?
+            return @etags if defined?(@etags)
+
+            @etags = Rails.application.middleware.include?(Rack::ETag)
+          end
+
+          # What Rack and Puma find out of a body. Rack's own way takes many times as long for a tree of products: OpenSSL
+          # makes use of what processors have for that.
+          #
+          # @param body [String]
+          # @return [Hash{String => String}]
+          def headers_of(body)
+            { 'ETag' => %(W/"#{OpenSSL::Digest::SHA256.hexdigest(body).byteslice(0, 32)}"),
+              'Content-Length' => body.bytesize.to_s }
           end
         end
 
@@ -41,15 +60,37 @@ module RmtRs
         # @param rust [Proc] what is done in Rust
         # @yieldparam outcome [Object] of `rust`, to be answered
         def in_rust(operation, ruby:, rust:)
-          return ruby.call unless RmtRs.takes?(operation)
+          return in_ruby(&ruby) unless RmtRs.takes?(operation)
 
           begin
             outcome = timed(&rust)
           rescue RmtRs::Error => e
-            return failed(operation, e, &ruby)
+            return failed(operation, e) { in_ruby(&ruby) }
           end
           RmtRs.count(operation, :rust)
           yield outcome
+        end
+
+        # Lets RMT's own code go on, which finds the records that it expects.
+        def in_ruby
+          leave_records
+          yield
+        end
+
+        # Puts the records that RMT's steps have left by now where RMT has them. Where nobody else looks they are
+        # made only before RMT's own code goes on.
+        def leave_records
+          return if @system || @known.nil?
+
+          columns = JSON.parse(@known.columns)
+          @system = record_of(@new_token ? columns.merge('system_token' => @old_token) : columns)
+        end
+
+        # Whether somebody else may look at those records during this request.
+        def watched?
+          return @watched if defined?(@watched)
+
+          @watched = !RmtRs.takes?(door_operation) || RmtRs.onlookers?(self.class)
         end
 
         def process_action(*)
@@ -84,7 +125,7 @@ module RmtRs
         def take_back_token
           return unless @new_token
 
-          ::System.where(id: @system.id, system_token: @new_token).update_all(system_token: @system.system_token)
+          ::System.where(id: (@system || @known).id, system_token: @new_token).update_all(system_token: @old_token)
         rescue ActiveRecord::ActiveRecordError => e
           logger.error("rmt_rs: #{action_name}: a token that was not told is not taken back: #{e.class}")
         end
@@ -120,10 +161,18 @@ module RmtRs
 
         # What Rust looks at of the request's parameters.
         def parameters_among(names)
-          raise Declined, 'a multipart body' if request.content_mime_type == :multipart_form
+          raise Declined, 'a multipart body' if multipart?
 
           answers_json
-          params.slice(*names).to_unsafe_h
+          return params.slice(*names).to_unsafe_h if watched?
+
+          # Nobody has changed them.
+          given = request.parameters
+          names.filter_map { |name| [name, given[name]] if given.key?(name) }.to_h
+        end
+
+        def multipart?
+          request.content_mime_type&.ref == :multipart_form
         end
 
         # Those of the parameters that `permit` lets through, and what else stands under a name as an
@@ -140,22 +189,35 @@ module RmtRs
 
         # Answers as `respond_with` does where only JSON can be had; what fails was answered before.
         def respond_with_json(body)
-          raise ActionController::UnknownFormat unless request.format == :json
+          raise ActionController::UnknownFormat unless json?
           return head(:no_content) if request.head?
 
-          render body: body, content_type: 'application/json'
+          answer_with(body, :ok)
+        end
+
+        # Answers with JSON as it is: `render` would look for formats, templates and layouts first.
+        def answer_with(body, status)
+          self.status = status
+          self.content_type = 'application/json'
+          # The log names it for whoever renders.
+          self.view_runtime = 0.0
+          response.headers.merge!(Shared.headers_of(body)) if Shared.etags?
+          self.response_body = body
+        end
+
+        # Rails' own comparison of formats goes through all their names.
+        def json?
+          request.format.ref == :json
         end
 
         # Where another format is asked for RMT stores first and then finds that it cannot answer.
         def answers_json
-          raise Declined, 'an answer other than JSON' unless request.format == :json
+          raise Declined, 'an answer other than JSON' unless json?
         end
 
         # What an answer about the catalog depends on besides the catalog.
         def look_of_answer
-          { base_url: base_url_of_answer, free_as_stored: defined?(::SccProxy::Engine) ? true : false,
-            plugin_urls: RmtRs.plugin_urls?, credentials_in_repoindex: defined?(::StrictAuthentication::Engine) ? true : false,
-            redirect_hosts: '::RMT::Config'.safe_constantize.try(:redirect_repo_hosts) || [] }
+          RmtRs.look(base_url_of_answer)
         end
 
         # What the client believes to be talking to. RMT crashes on what cannot be a part of a URL.
@@ -173,7 +235,12 @@ module RmtRs
         end
 
         # Who an operation that writes is carried out for.
-        def authorised(**more)
+        def authorised
+          [@system ? system_of_record : @known, @note, rotates_token?]
+        end
+
+        # The system as the record has it: others may have changed it meanwhile.
+        def system_of_record
           columns = columns_of(@system)
           changed = @system.changed
           # RMT's model gives a row that was never registered the time when it is read; Rust does that itself.
@@ -181,18 +248,34 @@ module RmtRs
           # By a callback that counts on RMT's own action to save it.
           raise Declined, 'the system has unsaved changes' if changed.any?
 
-          { system: columns, note: @note, rotate_token: rotates_token?, **more }
+          RmtRs.system(columns)
         end
 
         def rotates_token?
-          request.headers.key?(TOKEN_HEADER) && system_tokens_enabled?
+          token_sent? && tokens_enabled?
+        end
+
+        def token_sent?
+          request.has_header?('HTTP_SYSTEM_TOKEN')
+        end
+
+        # RMT looks it up in its settings, which takes a while.
+        def tokens_enabled?
+          return @tokens_enabled if defined?(@tokens_enabled)
+
+          @tokens_enabled = system_tokens_enabled?
         end
 
         # Leaves the system as an operation left it. Its new token shows when RMT's would.
-        def changed_system(columns)
+        def changed_system(system)
           @note = nil
-          @new_token = columns['system_token'] if rotates_token?
-          @system = record_of(columns.merge('system_token' => @system.system_token))
+          @old_token = @system ? @system.system_token : @known.token
+          @new_token = system.token if rotates_token?
+          @known = system
+          return unless @system
+
+          @system = nil
+          leave_records
         end
 
         # The columns of a record as the database has them.
@@ -209,16 +292,23 @@ module RmtRs
 
         # Runs what others want called when a record is created or deleted. That is done: a client that
         # was told of an error would not know its new token, or credentials.
-        def tell_others(record)
-          RmtRs.honoured_callbacks(record.class).each do |callback|
+        #
+        # @param model [Class]
+        # @yieldreturn [ActiveRecord::Base] the record, if anybody wants to know
+        def tell_others(model)
+          callbacks = RmtRs.honoured_callbacks(model)
+          return if callbacks.empty?
+
+          record = yield
+          callbacks.each do |callback|
             record.public_send(callback)
           rescue StandardError => e
-            logger.error("rmt_rs: #{callback} of #{record.class} #{record.id} failed: #{e.class}: #{e.message}")
+            logger.error("rmt_rs: #{callback} of #{model} #{record.id} failed: #{e.class}: #{e.message}")
           end
         end
 
         def write_log(lines)
-          lines.each { |line| logger.public_send(line['level'], line['text']) }
+          lines.each { |level, text| logger.public_send(level, text) }
         end
       end
     end

@@ -5,8 +5,9 @@ module RmtRs
     module Controller
       # `PUT` and `DELETE /connect/systems`, before RMT's own actions.
       module Systems
-        PARAMETERS = %i[hostname hwinfo online_at system_profiles].freeze
-        private_constant :PARAMETERS
+        PARAMETERS = %w[hostname hwinfo online_at system_profiles].freeze
+        OPERATIONS = { 'update' => :update, 'deregister' => :deregister }.freeze
+        private_constant :PARAMETERS, :OPERATIONS
 
         # The keepalive, in Rust when Rust may, else as RMT does.
         #
@@ -14,9 +15,9 @@ module RmtRs
         def update
           keepalive = -> { RmtRs.update(authorised, parameters_among(PARAMETERS)) }
           in_rust(:update, ruby: -> { super() }, rust: keepalive) do |kept|
-            changed_system(kept['system'])
-            response.headers['X-System-Profiles-Action'] = 'clear-cache' if kept['clear_profile_cache']
-            write_log(kept['log'])
+            changed_system(kept.system)
+            response.headers['X-System-Profiles-Action'] = 'clear-cache' if kept.clear_profile_cache
+            write_log(kept.log)
             head :no_content
           end
         end
@@ -27,7 +28,7 @@ module RmtRs
         def deregister
           in_rust(:deregister, ruby: -> { super() }, rust: -> { deregister_in_rust }) do
             @note = nil
-            tell_others(@system)
+            tell_others(::System) { in_ruby { @system } }
             head :no_content
           end
         end
@@ -35,12 +36,12 @@ module RmtRs
         private
 
         def door_operation
-          { 'update' => :update, 'deregister' => :deregister }[action_name]
+          OPERATIONS[action_name]
         end
 
         def deregister_in_rust
           answers_json
-          RmtRs.deregister(columns_of(@system))
+          RmtRs.deregister(@system ? RmtRs.system(columns_of(@system)) : @known)
         end
       end
     end

@@ -11,12 +11,14 @@ module RmtRs
         #
         # @return [void]
         def refresh_system_token
-          return super unless @new_token
+          return in_ruby { super() } unless @new_token
 
-          @system.system_token = @new_token
-          @system.clear_attribute_changes(%w[system_token])
+          if @system
+            @system.system_token = @new_token
+            @system.clear_attribute_changes(%w[system_token])
+          end
+          headers[Shared::TOKEN_HEADER] = @new_token
           @new_token = nil
-          system_token_header
         end
       end
     end

@@ -86,15 +86,16 @@ module RmtRs
         end
 
         def added_step(controller)
-          step = @survey.steps(controller).find { |it| !known_step?(controller, it) }
-          return unless step
+          place = @survey.onlookers(controller).first
+          return "#{controller} is looked at by #{place}" if place
 
-          "#{controller} has the callback #{step.is_a?(Symbol) ? step : 'of a block'}"
+          step = @survey.steps(controller).find { |it| !known_step?(controller, it) }
+          "#{controller} has the callback #{step.is_a?(Symbol) ? step : 'of a block'}" if step
         end
 
-        # RMT authenticates zypper for a service by a block of its own.
+        # RMT authenticates zypper for a service by a block.
         def known_step?(controller, step)
-          step.is_a?(Symbol) ? STEPS.include?(step) : controller.name == 'ServicesController' && !@survey.foreign?(step)
+          step.is_a?(Symbol) ? STEPS.include?(step) : controller.name == 'ServicesController'
         end
       end
     end
