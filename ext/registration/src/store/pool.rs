@@ -98,6 +98,8 @@ pub struct Connection {
     pub(super) wire: MySqlConnection,
     /// `max_allowed_packet`: the server hangs up on longer statements.
     pub(super) longest_packet: usize,
+    /// Whether the catalog has versions.
+    pub(super) versions: bool,
 }
 
 /// Opens connections whose session is the one Rails opens.
@@ -155,11 +157,15 @@ impl managed::Manager for Connector {
     async fn create(&self) -> Result<Connection, sqlx::Error> {
         let mut wire = self.options.connect().await?;
         wire.execute(AssertSqlSafe(self.session.clone())).await?;
-        let row = wire.fetch_one("SELECT @@max_allowed_packet").await?;
+        let complete = super::versions::complete();
+        let questions = format!("SELECT @@max_allowed_packet, {complete}");
+        let row = wire.fetch_one(AssertSqlSafe(questions)).await?;
         let longest: u64 = row.try_get_unchecked(0)?;
+        let versions: i64 = row.try_get_unchecked(1)?;
         Ok(Connection {
             wire,
             longest_packet: usize::try_from(longest).unwrap_or(usize::MAX),
+            versions: versions == 1,
         })
     }
 

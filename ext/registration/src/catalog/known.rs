@@ -1,0 +1,192 @@
+//! A product with all that is asked of it, as of one moment.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::memory::{Purse, Share};
+use super::template::Template;
+use super::{Product, Related, Relatives, Rendering, Trees};
+
+/// A product in its tree, what it extends and what it takes the place of. Nothing of it changes: what
+/// the catalog says later is another one.
+#[derive(Debug)]
+pub struct Known {
+    product: Arc<Product>,
+    trees: Trees,
+    relatives: Relatives,
+    related: Vec<Related>,
+    /// What it takes of the memory, if it is remembered: only then is anything kept of its answers.
+    share: Option<Share>,
+    tree: Sheet,
+    index: Sheet,
+}
+
+impl Known {
+    /// `trees` is the one of `product`; `related` is what it takes the place of, or the other way
+    /// round.
+    pub(crate) fn new(
+        product: Arc<Product>,
+        trees: Trees,
+        relatives: Relatives,
+        related: Vec<Related>,
+    ) -> Self {
+        Self {
+            product,
+            trees,
+            relatives,
+            related,
+            share: None,
+            tree: Sheet::default(),
+            index: Sheet::default(),
+        }
+    }
+
+    /// The product, with its repositories.
+    pub fn product(&self) -> &Product {
+        &self.product
+    }
+
+    /// What it extends.
+    pub fn relatives(&self) -> &Relatives {
+        &self.relatives
+    }
+
+    /// Whether `product` is this one, or one of them takes the place of the other.
+    pub(crate) fn is_related(&self, product: u64) -> bool {
+        product == self.product.label.id || self.related.iter().any(|it| it.product == product)
+    }
+
+    /// The services of all that [is related](Known::is_related).
+    pub(crate) fn related_services(&self) -> Vec<u64> {
+        let others = self.related.iter().map(|it| it.service);
+        others.chain([self.product.service_id]).flatten().collect()
+    }
+
+    /// All products in its tree.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Product>> {
+        self.trees.all()
+    }
+
+    /// It as the root of its tree, as JSON.
+    pub fn tree(&self, rendering: &Rendering) -> String {
+        let id = self.product.label.id;
+        self.tree.fill(self.purse(), rendering, |rendering| {
+            // It is in its own tree.
+            rendering.product(&self.trees, id).unwrap_or_default()
+        })
+    }
+
+    /// Its service, as JSON; nothing if it has none. `obsoleted` is the name of the service it took
+    /// the place of.
+    pub fn service(&self, rendering: &Rendering, obsoleted: Option<&str>) -> Option<String> {
+        self.product.service_id?;
+        rendering.service_with(&self.product, obsoleted, &self.tree(rendering))
+    }
+
+    /// What zypper reads of its service.
+    pub fn repoindex(&self, rendering: &Rendering) -> String {
+        self.index.fill(self.purse(), rendering, |rendering| {
+            rendering.repoindex(&self.product.label, &self.product.repositories)
+        })
+    }
+
+    /// Charges `purse` for it, and keeps from now on what is rendered. None when it costs too much.
+    pub(super) fn charged(mut self, purse: &Arc<Purse>) -> Result<Self, Self> {
+        match purse.take(self.size()) {
+            Some(share) => {
+                self.share = Some(share);
+                Ok(self)
+            }
+            None => Err(self),
+        }
+    }
+
+    fn purse(&self) -> Option<&Arc<Purse>> {
+        self.share.as_ref().map(Share::purse)
+    }
+
+    /// About how many bytes it takes.
+    fn size(&self) -> usize {
+        let products: usize = self.all().map(|it| product_size(it)).sum();
+        let names = self.relatives.bases.len() + self.relatives.roots.len();
+        // What maps and lists cost, too.
+        products * 5 / 4 + names * 512 + self.related.len() * 32 + 1024
+    }
+}
+
+fn product_size(product: &Product) -> usize {
+    let texts = [
+        &product.label.name,
+        &product.label.identifier,
+        &product.label.version,
+        &product.label.release_type,
+        &product.label.arch,
+        &product.label.friendly_version,
+        &product.description,
+        &product.former_identifier,
+        &product.product_class,
+        &product.release_stage,
+        &product.eula_url,
+        &product.cpe,
+        &product.shortname,
+    ];
+    let length = |text: &Option<String>| text.as_deref().map_or(0, str::len);
+    let texts: usize = texts.into_iter().map(length).sum();
+    let repositories = product.repositories.iter().map(|it| {
+        let texts = [&it.name, &it.external_url, &it.local_path];
+        let texts: usize = texts.into_iter().map(String::len).sum();
+        size_of_val(it) + texts + length(&it.description)
+    });
+    size_of::<Product>() + texts + repositories.sum::<usize>()
+}
+
+/// Where an answer's template is kept.
+#[derive(Debug, Default)]
+struct Sheet(Mutex<Option<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    /// What it looks like; its base URL says nothing.
+    look: Rendering,
+    template: Arc<Template>,
+    /// What it takes of the memory.
+    _share: Share,
+}
+
+impl Sheet {
+    /// What `render` makes with `rendering`; by the template, if there is a `purse` to pay for it.
+    fn fill(
+        &self,
+        purse: Option<&Arc<Purse>>,
+        rendering: &Rendering,
+        render: impl Fn(&Rendering) -> String,
+    ) -> String {
+        let template = purse.and_then(|purse| self.template(purse, rendering, &render));
+        match template {
+            Some(template) => template.fill(&rendering.base_url),
+            None => render(rendering),
+        }
+    }
+
+    fn template(
+        &self,
+        purse: &Arc<Purse>,
+        rendering: &Rendering,
+        render: &impl Fn(&Rendering) -> String,
+    ) -> Option<Arc<Template>> {
+        // Held while it is rendered: who asks for the same has it then, and not twice the work.
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.as_ref().filter(|it| it.look.looks_like(rendering)) {
+            return Some(Arc::clone(&kept.template));
+        }
+        purse.note_look(rendering);
+        *kept = None;
+        let template = Arc::new(Template::of(rendering, render)?);
+        let share = purse.take(template.size())?;
+        *kept = Some(Kept {
+            look: rendering.clone(),
+            template: Arc::clone(&template),
+            _share: share,
+        });
+        Some(template)
+    }
+}
