@@ -2,6 +2,7 @@
 
 require 'mysql2'
 require 'uri'
+require_relative '../../lib/rmt_rs/catalog_versions'
 
 # A database somewhere, named by a URL.
 #
@@ -87,6 +88,19 @@ class MysqlDatabase
       sql.store_result while sql.next_result
     end
     self
+  end
+
+  # Installs the triggers that count changes of the catalog, as an RMT's operator does with the generator
+  # `rmt_rs:install`.
+  #
+  # @return [self]
+  def install_triggers
+    load_sql(RmtRs::CatalogVersions::INSTALL)
+  end
+
+  # @return [Boolean] whether they are there
+  def triggers?
+    with_client { |sql| (RmtRs::CatalogVersions.triggers - sql.query('SHOW TRIGGERS').map { |row| row['Trigger'] }).empty? }
   end
 
   private

@@ -18,7 +18,8 @@ const TABLES: [&str; 6] = [
 ];
 
 /// The version as an expression; NULL while rows are missing, which come last and go first.
-const VERSION: &str = "(SELECT CAST(IF(COUNT(*) = 16, SUM(version), NULL) AS UNSIGNED) \
+/// (A union of NULL and an unsigned number is no number.)
+const VERSION: &str = "(SELECT CAST(IF(COUNT(*) = 16, SUM(version), NULL) AS SIGNED) \
                         FROM rmt_rs_catalog_versions)";
 
 /// Whether all of the triggers are there, as an expression.
