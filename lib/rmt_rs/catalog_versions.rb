@@ -14,6 +14,8 @@ module RmtRs
     INSTALL = File.join(DIRECTORY, 'install.sql')
     # Statements that remove them, if they are there.
     REMOVE = File.join(DIRECTORY, 'remove.sql')
+    # Rows of the table; they come last.
+    ROWS = 16
 
     module_function
 
@@ -32,7 +34,7 @@ module RmtRs
                                            'WHERE trigger_schema = DATABASE()')
       return false unless (triggers - installed).empty?
 
-      connection.select_value('SELECT COUNT(*) FROM rmt_rs_catalog_versions').to_i == 16
+      connection.select_value('SELECT COUNT(*) FROM rmt_rs_catalog_versions').to_i == ROWS
     end
   end
 end

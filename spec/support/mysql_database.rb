@@ -98,9 +98,14 @@ class MysqlDatabase
     load_sql(RmtRs::CatalogVersions::INSTALL)
   end
 
-  # @return [Boolean] whether they are there
+  # @return [Boolean] whether all of it is there
   def triggers?
-    with_client { |sql| (RmtRs::CatalogVersions.triggers - sql.query('SHOW TRIGGERS').map { |row| row['Trigger'] }).empty? }
+    with_client do |sql|
+      installed = sql.query('SHOW TRIGGERS').map { |row| row['Trigger'] }
+      next false unless (RmtRs::CatalogVersions.triggers - installed).empty?
+
+      sql.query('SELECT COUNT(*) AS count FROM rmt_rs_catalog_versions').first['count'] == RmtRs::CatalogVersions::ROWS
+    end
   end
 
   private

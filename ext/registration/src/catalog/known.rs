@@ -190,3 +190,136 @@ impl Sheet {
         Some(template)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::super::tests::{product, repository};
+    use super::super::{BaseUrl, Edge, ProductType, Repository};
+    use super::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        let odd = prop_oneof![
+            Just("\u{10fffd}base;".to_owned()),
+            Just("<&\"\u{2028}".to_owned()),
+            Just("http://h/ä b?q=1#f".to_owned()),
+        ];
+        prop_oneof![8 => ".{0,12}", 1 => odd]
+    }
+
+    fn license() -> impl Strategy<Value = Option<String>> {
+        let url = prop_oneof![
+            Just(String::new()),
+            Just("file:///license".to_owned()),
+            "(http|https|ftp|gopher|ws|HTTPS)://[a-z]{1,5}(:[0-9]{1,4})?/[a-z./%?#]{0,8}",
+            text(),
+        ];
+        proptest::option::of(url)
+    }
+
+    fn some_product(id: u64) -> impl Strategy<Value = Product> {
+        let kind = prop_oneof![
+            Just(ProductType::Base),
+            Just(ProductType::Extension),
+            Just(ProductType::Other)
+        ];
+        let repositories = proptest::collection::vec((text(), text(), any::<[bool; 3]>()), 0..3);
+        (text(), license(), kind, any::<bool>(), repositories).prop_map(
+            move |(name, eula_url, product_type, free, repositories)| {
+                let mut product = product(id, &name);
+                product.label.product_type = product_type;
+                product.eula_url = eula_url;
+                product.free = Some(free);
+                product.description = Some(name);
+                product.repositories = (1..)
+                    .zip(repositories)
+                    .map(|(n, (name, local_path, flags))| Repository {
+                        name,
+                        local_path,
+                        installer_updates: flags[2],
+                        ..repository(id * 10 + n, flags[0], flags[1])
+                    })
+                    .collect();
+                product
+            },
+        )
+    }
+
+    fn some_rendering() -> impl Strategy<Value = Rendering> {
+        let base = "(http|https)://[a-z]{1,8}(:(80|443|21|8443))?";
+        let hosts = prop_oneof![Just(vec![]), Just(vec!["updates.suse.com".to_owned()])];
+        (base, any::<[bool; 3]>(), hosts).prop_map(|(base, flags, redirect_hosts)| Rendering {
+            free_as_stored: flags[0],
+            plugin_urls: flags[1],
+            credentials_in_repoindex: flags[2],
+            redirect_hosts,
+            ..Rendering::new(BaseUrl::parse(&base).unwrap())
+        })
+    }
+
+    fn known(products: &[Product]) -> Known {
+        let edges: Vec<Edge> = (2..=products.len() as u64)
+            .map(|id| Edge {
+                root: 1,
+                parent: id / 2,
+                child: id,
+                recommended: id % 2 == 0,
+            })
+            .collect();
+        let products: HashMap<u64, Arc<Product>> = products
+            .iter()
+            .map(|product| (product.label.id, Arc::new(product.clone())))
+            .collect();
+        let root = Arc::clone(&products[&1]);
+        Known::new(
+            root,
+            Trees::new(products, &edges),
+            Relatives::default(),
+            vec![],
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_remembered_looks_as_what_is_rendered(
+            products in (some_product(1), some_product(2), some_product(3), some_product(4)),
+            renderings in proptest::collection::vec(some_rendering(), 1..4),
+            obsoleted in proptest::option::of(text()),
+        ) {
+            let products: [Product; 4] = products.into();
+            let purse = Arc::new(Purse::new(1 << 20));
+            let plain = known(&products);
+            let remembered = known(&products).charged(&purse).unwrap();
+            // Each twice: made, and filled in.
+            for rendering in renderings.iter().chain(&renderings) {
+                prop_assert_eq!(remembered.tree(rendering), plain.tree(rendering));
+                let obsoleted = obsoleted.as_deref();
+                prop_assert_eq!(
+                    remembered.service(rendering, obsoleted),
+                    rendering.service(&plain.trees, 1, obsoleted)
+                );
+                prop_assert_eq!(remembered.repoindex(rendering), plain.repoindex(rendering));
+            }
+        }
+    }
+
+    #[test]
+    fn what_costs_too_much_is_rendered_each_time() {
+        let products = [product(1, "P")];
+        let rendering = Rendering::new(BaseUrl::parse("http://rmt").unwrap());
+        let size = known(&products).size();
+        let purse = Arc::new(Purse::new(size + 10));
+        let remembered = known(&products).charged(&purse).unwrap();
+        assert_eq!(
+            remembered.tree(&rendering),
+            known(&products).tree(&rendering)
+        );
+        assert!(remembered.tree.0.lock().unwrap().is_none());
+        assert!(known(&products).charged(&purse).is_err());
+        drop(remembered);
+        assert!(known(&products).charged(&purse).is_ok());
+    }
+}

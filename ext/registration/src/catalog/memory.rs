@@ -30,6 +30,7 @@ const PAUSE: Duration = Duration::seconds(5);
 /// Bytes that may be taken.
 #[derive(Debug)]
 pub(crate) struct Purse {
+    bytes: usize,
     left: AtomicUsize,
     /// How answers looked last, base URLs apart.
     look: Mutex<Option<Rendering>>,
@@ -43,8 +44,9 @@ pub(super) struct Share {
 }
 
 impl Purse {
-    fn new(bytes: usize) -> Self {
+    pub(super) fn new(bytes: usize) -> Self {
         Self {
+            bytes,
             left: AtomicUsize::new(bytes),
             look: Mutex::default(),
         }
@@ -59,6 +61,10 @@ impl Purse {
             purse: Arc::clone(self),
             bytes,
         })
+    }
+
+    fn half_full(&self) -> bool {
+        self.left.load(Ordering::Relaxed) < self.bytes / 2
     }
 
     pub(super) fn note_look(&self, rendering: &Rendering) {
@@ -199,6 +205,9 @@ impl Memory {
             return Arc::new(known);
         };
         let id = known.product().label.id;
+        if state.old.products.is_empty() && self.purse.half_full() {
+            state.turn();
+        }
         let mut known = known.charged(&self.purse);
         for _ in 0..2 {
             known = known.or_else(|known| {
@@ -320,4 +329,98 @@ impl State {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::super::tests::product;
+    use super::super::{Relatives, Trees};
+    use super::*;
+    use crate::store::Wanted;
+
+    fn known(id: u64) -> Known {
+        let product = Arc::new(product(id, "P"));
+        let trees = Trees::new(HashMap::from([(id, Arc::clone(&product))]), &[]);
+        Known::new(product, trees, Relatives::default(), vec![])
+    }
+
+    fn named(id: u64) -> Criteria {
+        Criteria {
+            identifier: Wanted::text(format!("p{id}")),
+            ..Criteria::default()
+        }
+    }
+
+    fn learn(memory: &Memory, version: u64, id: u64) {
+        memory.learn(Some(version), known(id));
+        memory.learn_criteria(Some(version), &named(id), id);
+    }
+
+    #[test]
+    fn another_version_forgets_everything() {
+        let memory = Memory::default();
+        learn(&memory, 1, 7);
+        assert_eq!(memory.recall(&named(7)).unwrap().0, 1);
+        assert!(memory.product(Some(1), 7).is_some());
+        assert!(memory.service(7).is_some());
+        assert_eq!(memory.labels(Some(1), &[7]).unwrap()[0].id, 7);
+        assert!(memory.product(Some(2), 7).is_none());
+        assert!(memory.product(None, 7).is_none());
+        assert!(memory.labels(Some(1), &[7, 8]).is_none());
+        learn(&memory, 2, 8);
+        assert!(memory.recall(&named(7)).is_none());
+        assert!(memory.product(Some(2), 7).is_none());
+        assert!(memory.service(7).is_none());
+        assert!(memory.labels(Some(2), &[7]).is_none());
+        assert_eq!(memory.recall(&named(8)).unwrap().0, 2);
+    }
+
+    #[test]
+    fn without_a_version_nothing_is_remembered() {
+        let memory = Memory::default();
+        let known = memory.learn(None, known(7));
+        memory.learn_criteria(None, &named(7), 7);
+        assert_eq!(known.product().label.id, 7);
+        assert!(memory.recall(&named(7)).is_none());
+        assert!(memory.product(None, 7).is_none());
+    }
+
+    #[test]
+    fn there_is_an_end_to_it() {
+        let memory = Memory::with_bytes(100_000);
+        for id in 1..=3 * MOST_ENTRIES as u64 {
+            learn(&memory, 1, id);
+            // What is asked for again and again stays.
+            assert!(memory.recall(&named(1)).is_some(), "{id}");
+        }
+        let state = memory.state();
+        let count = |count: fn(&Half) -> usize| count(&state.young) + count(&state.old);
+        assert!(count(|half| half.criteria.len()) <= 2 * MOST_ENTRIES + 1);
+        assert!(count(|half| half.labels.len()) <= 2 * MOST_ENTRIES + 1);
+        assert!(count(|half| half.products.len()) < 100);
+        drop(state);
+        let long = Criteria {
+            identifier: Wanted::text("x".repeat(LONGEST_CRITERIA + 1)),
+            ..Criteria::default()
+        };
+        memory.learn_criteria(Some(1), &long, 1);
+        assert!(memory.recall(&long).is_none());
+    }
+
+    #[test]
+    fn ahead_is_rendered_once_at_a_time_and_not_all_the_time() {
+        let memory = Memory::default();
+        let at = |second: i64| datetime!(2026-11-20 12:00 UTC) + Duration::seconds(second);
+        assert!(memory.render_ahead(None, at(0)));
+        assert!(!memory.render_ahead(Some(1), at(9)), "it is under way");
+        memory.rendered_ahead(Some(1));
+        assert!(!memory.render_ahead(None, at(20)));
+        assert!(!memory.render_ahead(Some(1), at(20)));
+        assert!(memory.render_ahead(Some(2), at(20)));
+        memory.rendered_ahead(Some(2));
+        assert!(!memory.render_ahead(Some(3), at(24)), "too early");
+        assert!(memory.render_ahead(Some(3), at(25)));
+    }
 }

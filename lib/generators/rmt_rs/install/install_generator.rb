@@ -2,7 +2,7 @@
 
 require 'rails/generators'
 require 'rails/generators/active_record'
-require 'rmt_rs/catalog_versions'
+require_relative '../../../rmt_rs/catalog_versions'
 
 module RmtRs
   module Generators
