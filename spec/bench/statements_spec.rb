@@ -70,7 +70,7 @@ RSpec.describe 'The statements of a registration' do
   end
 
   it 'are few for all of it, and few of them write' do
-    expect(@counts.values.sum(&:first)).to be_between(7, 45), @counts.inspect
+    expect(@counts.values.sum(&:first)).to be_between(7, 29), @counts.inspect
     expect(@counts.values.sum(&:last)).to be_between(6, 10), @counts.inspect
   end
 end

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Known, Memory, Product, Rendering, Repository};
+use crate::catalog::{Known, Label, Memory, Rendering, Repository};
 use crate::store::{Interruption, Session};
 use crate::work::Work;
 use crate::{Failure, Registration};
@@ -27,9 +27,7 @@ impl Registration {
         let found = self.carry_out(&look).await?;
         Ok(found.map(|found| match found {
             Found::Known(known) => known.repoindex(rendering),
-            Found::Read(product, repositories) => {
-                rendering.repoindex(&product.label, &repositories)
-            }
+            Found::Read(product, repositories) => rendering.repoindex(&product, &repositories),
         }))
     }
 }
@@ -43,7 +41,7 @@ enum Found {
     /// What is remembered, now at least.
     Known(Arc<Known>),
     /// Without versions nothing else is read than what is shown.
-    Read(Product, Vec<Repository>),
+    Read(Label, Vec<Repository>),
 }
 
 impl Work for Look<'_> {
@@ -68,7 +66,7 @@ impl Work for Look<'_> {
             return Ok(known.map(|known| Found::Known(self.memory.learn(version, known))));
         }
         let repositories = session.repositories(self.service_id).await?;
-        Ok(Some(Found::Read(product, repositories)))
+        Ok(Some(Found::Read(product.label, repositories)))
     }
 
     async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {

@@ -89,15 +89,10 @@ impl Known {
         })
     }
 
-    /// Charges `purse` for it, and keeps from now on what is rendered. None when it costs too much.
-    pub(super) fn charged(mut self, purse: &Arc<Purse>) -> Result<Self, Self> {
-        match purse.take(self.size()) {
-            Some(share) => {
-                self.share = Some(share);
-                Ok(self)
-            }
-            None => Err(self),
-        }
+    /// Charges `purse` for it, and keeps from now on what is rendered. False when it costs too much.
+    pub(super) fn charge(&mut self, purse: &Arc<Purse>) -> bool {
+        self.share = purse.take(self.size());
+        self.share.is_some()
     }
 
     fn purse(&self) -> Option<&Arc<Purse>> {
@@ -292,7 +287,8 @@ mod tests {
             let products: [Product; 4] = products.into();
             let purse = Arc::new(Purse::new(1 << 20));
             let plain = known(&products);
-            let remembered = known(&products).charged(&purse).unwrap();
+            let mut remembered = known(&products);
+            prop_assert!(remembered.charge(&purse));
             // Each twice: made, and filled in.
             for rendering in renderings.iter().chain(&renderings) {
                 prop_assert_eq!(remembered.tree(rendering), plain.tree(rendering));
@@ -312,14 +308,15 @@ mod tests {
         let rendering = Rendering::new(BaseUrl::parse("http://rmt").unwrap());
         let size = known(&products).size();
         let purse = Arc::new(Purse::new(size + 10));
-        let remembered = known(&products).charged(&purse).unwrap();
+        let mut remembered = known(&products);
+        assert!(remembered.charge(&purse));
         assert_eq!(
             remembered.tree(&rendering),
             known(&products).tree(&rendering)
         );
         assert!(remembered.tree.0.lock().unwrap().is_none());
-        assert!(known(&products).charged(&purse).is_err());
+        assert!(!known(&products).charge(&purse));
         drop(remembered);
-        assert!(known(&products).charged(&purse).is_ok());
+        assert!(known(&products).charge(&purse));
     }
 }

@@ -200,7 +200,7 @@ impl Memory {
     }
 
     /// Remembers `known`, if there is room for it, and returns it either way.
-    pub fn learn(&self, version: Option<u64>, known: Known) -> Arc<Known> {
+    pub fn learn(&self, version: Option<u64>, mut known: Known) -> Arc<Known> {
         let Some(mut state) = self.moved_to(version) else {
             return Arc::new(known);
         };
@@ -208,17 +208,17 @@ impl Memory {
         if state.old.products.is_empty() && self.purse.half_full() {
             state.turn();
         }
-        let mut known = known.charged(&self.purse);
+        let mut fits = known.charge(&self.purse);
         for _ in 0..2 {
-            known = known.or_else(|known| {
+            if !fits {
                 state.turn();
-                known.charged(&self.purse)
-            });
+                fits = known.charge(&self.purse);
+            }
         }
-        let known = match known {
-            Ok(known) => Arc::new(known),
-            Err(known) => return Arc::new(known),
-        };
+        let known = Arc::new(known);
+        if !fits {
+            return known;
+        }
         for product in known.all() {
             if let Some(service) = product.service_id {
                 state.learn_label(service, product);
