@@ -5,6 +5,7 @@ require_relative 'rmt_rs/version'
 require_relative 'rmt_rs/errors'
 require_relative 'rmt_rs/counters'
 require_relative 'rmt_rs/configuration'
+require_relative 'rmt_rs/catalog_versions'
 require_relative 'rmt_rs/native'
 
 # RMT's registration path in Rust.
@@ -31,7 +32,9 @@ module RmtRs
   ASKED_FOR_COLUMNS = [*COLUMNS.keys, 'Service'].freeze
   # As many looks of answers are remembered.
   LOOKS = 32
-  private_constant :COLUMNS, :READING, :ASKED_FOR_COLUMNS, :LOOKS
+  # The operations that can do without reading the catalog.
+  REMEMBERING = %i[require_product activate show upgrade destroy activations service].freeze
+  private_constant :COLUMNS, :READING, :ASKED_FOR_COLUMNS, :LOOKS, :REMEMBERING
 
   @counters = Counters.new
   @operations = Set.new
@@ -353,12 +356,20 @@ module RmtRs
     # again with every request.
     def learn_columns_at_boot
       system_defaults
+      say_when_nothing_is_remembered
     rescue Error, ActiveRecord::ActiveRecordError => e
       logger&.warn("rmt_rs: the database was not reached at boot: #{e.message}")
     ensure
       # A worker that is forked from this process makes its own.
       ActiveRecord::Base.connection_handler.clear_all_connections!
       Native.shut_down
+    end
+
+    def say_when_nothing_is_remembered
+      return if (@operations & REMEMBERING).empty? || CatalogVersions.complete?(ActiveRecord::Base.connection)
+
+      logger&.warn('rmt_rs: the catalog is read for each request: for it to be remembered, run rails generate ' \
+                   'rmt_rs:install and rails db:migrate, then restart')
     end
 
     def report(configuration, reasons)

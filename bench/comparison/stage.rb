@@ -120,10 +120,14 @@ module Comparison
       "rmt_rs_bench_#{Digest::SHA256.hexdigest(File.realpath(@plan.rmt.directory))[0, 8]}"
     end
 
+    # Triggers as an operator of the gem has them, whatever door is measured.
     def make_tables
-      return database.load_sql(STRUCTURE) unless @plan.rmt
-
-      @plan.rmt.migrate(database) { @progress.call("making RMT's tables with its migrations") }
+      if @plan.rmt
+        @plan.rmt.migrate(database) { @progress.call("making RMT's tables with its migrations") }
+      else
+        database.load_sql(STRUCTURE)
+      end
+      database.install_triggers
     end
   end
 end

@@ -9,6 +9,8 @@ module RmtRs
   class Railtie < Rails::Railtie
     # Tasks serve no requests.
     rake_tasks { RmtRs::Railtie.in_rake = true }
+    # An RMT that has the gem in engines/ has it in no path where Rails looks.
+    generators { require_relative '../generators/rmt_rs/install/install_generator' }
 
     class << self
       # @api private

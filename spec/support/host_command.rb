@@ -173,9 +173,12 @@ class HostCommand
 
   def prepare_database
     @database.create unless @database.exist?
-    return create_tables unless @rmt
-
-    @rmt.migrate(@database) { progress("migrating the database #{@database.name}") }
+    if @rmt
+      @rmt.migrate(@database) { progress("migrating the database #{@database.name}") }
+    else
+      create_tables
+    end
+    @database.install_triggers unless @database.triggers?
   end
 
   def create_tables

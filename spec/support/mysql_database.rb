@@ -2,6 +2,7 @@
 
 require 'mysql2'
 require 'uri'
+require_relative '../../lib/rmt_rs/catalog_versions'
 
 # A database somewhere, named by a URL.
 #
@@ -87,6 +88,24 @@ class MysqlDatabase
       sql.store_result while sql.next_result
     end
     self
+  end
+
+  # Installs the triggers that count changes of the catalog, as an RMT's operator does with the generator
+  # `rmt_rs:install`.
+  #
+  # @return [self]
+  def install_triggers
+    load_sql(RmtRs::CatalogVersions::INSTALL)
+  end
+
+  # @return [Boolean] whether all of it is there
+  def triggers?
+    with_client do |sql|
+      installed = sql.query('SHOW TRIGGERS').map { |row| row['Trigger'] }
+      next false unless (RmtRs::CatalogVersions.triggers - installed).empty?
+
+      sql.query('SELECT COUNT(*) AS count FROM rmt_rs_catalog_versions').first['count'] == RmtRs::CatalogVersions::ROWS
+    end
   end
 
   private

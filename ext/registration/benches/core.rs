@@ -21,7 +21,7 @@ use common::server::Server;
 use criterion::{Criterion, Throughput};
 use registration::catalog::{BaseUrl, Rendering, Trees};
 use registration::{
-    Action, Actor, Announced, Caller, Credentials, Entropy, OperatingSystem, Progress,
+    Action, Actor, Announced, Caller, Checked, Credentials, Entropy, OperatingSystem, Progress,
     Registration, TokenHeader, params,
 };
 use sqlx::mysql::MySqlConnectOptions;
@@ -66,9 +66,8 @@ async fn announce(registration: &Registration) -> Announced {
         .unwrap()
 }
 
-/// What a client's request to activate the base product makes the core do.
-async fn activate(registration: &Registration, system: &Announced) {
-    let credentials = Credentials {
+fn credentials(system: &Announced) -> Credentials {
+    Credentials {
         login: system.login.clone(),
         password: system.password.clone(),
         token: TokenHeader::Present(Some(String::new())),
@@ -76,11 +75,15 @@ async fn activate(registration: &Registration, system: &Announced) {
         tokens_enabled: true,
         skip_on_duplicated: false,
         defer: true,
-    };
+    }
+}
+
+/// What a client's request to activate the base product makes the core do.
+async fn activate(registration: &Registration, system: &Announced) {
     let progress = Progress::default();
     let (authenticated, checked) = registration
         .check(
-            &Caller::Unknown(credentials),
+            &Caller::Unknown(credentials(system)),
             Action::Activate,
             ACTIVATE,
             &progress,
@@ -114,30 +117,60 @@ async fn activations(registration: &Registration, count: u64) -> Duration {
     spent
 }
 
+/// The base product as it is shown to a system that has it, and is remembered.
+async fn remembered(registration: &Registration) -> Checked {
+    let system = announce(registration).await;
+    activate(registration, &system).await;
+    let credentials = Credentials {
+        token: TokenHeader::Absent,
+        ..credentials(&system)
+    };
+    let caller = Caller::Unknown(credentials);
+    let progress = Progress::default();
+    let checked = registration.check(&caller, Action::Show, ACTIVATE, &progress);
+    let (_, checked) = checked.await.unwrap();
+    assert!(checked.failed.is_none(), "{:?}", checked.failed);
+    checked
+}
+
 async fn tree(registration: &Registration) -> Trees {
     let mut session = registration.store().session().await.unwrap();
     session.trees(&[1]).await.unwrap()
 }
 
-fn against_a_database(criterion: &mut Criterion) -> Trees {
+fn against_a_database(criterion: &mut Criterion) -> (Trees, Checked) {
     let runtime = Runtime::new().unwrap();
     let server = runtime.block_on(Server::start("bench"));
-    let registration = runtime.block_on(async {
+    let database = runtime.block_on(async {
         let database = server.database("bench").await;
         let mut root = server.root(&database).await;
         root.execute(sqlx::raw_sql(CATALOG)).await.unwrap();
-        registration(&server, &database)
+        database
     });
+    let forgetful = registration(&server, &database);
+    let registration = registration(&server, &database);
 
+    runtime.block_on(async {
+        // Each opens its connection, one of them before there were triggers.
+        activate(&forgetful, &announce(&forgetful).await).await;
+        server.install_triggers(&database).await;
+        activate(&registration, &announce(&registration).await).await;
+    });
     criterion.bench_function("announce", |bencher| {
         bencher.to_async(&runtime).iter(|| announce(&registration));
     });
-    criterion.bench_function("check and activate", |bencher| {
-        bencher
-            .to_async(&runtime)
-            .iter_custom(|count| activations(&registration, count));
-    });
-    runtime.block_on(tree(&registration))
+    for (name, registration) in [
+        ("check and activate, nothing remembered", &forgetful),
+        ("check and activate what is remembered", &registration),
+    ] {
+        criterion.bench_function(name, |bencher| {
+            bencher
+                .to_async(&runtime)
+                .iter_custom(|count| activations(registration, count));
+        });
+    }
+    let remembered = runtime.block_on(remembered(&registration));
+    (runtime.block_on(tree(&registration)), remembered)
 }
 
 /// Systems that are counted as one step.
@@ -251,13 +284,17 @@ fn systems_per_second(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn in_memory(criterion: &mut Criterion, trees: &Trees) {
+fn in_memory(criterion: &mut Criterion, trees: &Trees, remembered: &Checked) {
     let rendering = rendering();
     let length = rendering.product(trees, 1).unwrap().len();
     let mut group = criterion.benchmark_group("in memory");
     group.throughput(Throughput::Bytes(length as u64));
     group.bench_function("render a tree of 22 products", |bencher| {
         bencher.iter(|| rendering.product(black_box(trees), 1));
+    });
+    assert_eq!(remembered.show(&rendering).unwrap().len(), length);
+    group.bench_function("fill in a remembered tree of 22 products", |bencher| {
+        bencher.iter(|| black_box(remembered).show(black_box(&rendering)));
     });
     group.throughput(Throughput::Bytes(ANNOUNCE.len() as u64));
     group.bench_function("parse a body", |bencher| {
@@ -271,8 +308,8 @@ fn in_memory(criterion: &mut Criterion, trees: &Trees) {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let trees = against_a_database(&mut criterion);
+    let (trees, remembered) = against_a_database(&mut criterion);
     systems_per_second(&mut criterion);
-    in_memory(&mut criterion, &trees);
+    in_memory(&mut criterion, &trees, &remembered);
     criterion.final_summary();
 }

@@ -91,9 +91,9 @@ impl Wanted {
         rendering: &Rendering,
         obsoleted: Option<&str>,
     ) -> Result<String, Failure> {
-        let body = rendering.service(&checked.trees, self.product_id, obsoleted);
-        let vanished = || Failure::unwritten(Error::Declined("the product was deleted meanwhile"));
-        body.ok_or_else(vanished)
+        let known = checked.known.as_ref();
+        let body = known.and_then(|known| known.service(rendering, obsoleted));
+        body.ok_or_else(|| Failure::unwritten(Error::Declined("the product was not found")))
     }
 
     /// Makes it, if it is not there; in the transaction of `change`.

@@ -13,7 +13,7 @@ use crate::json::{respell, to_json};
 use crate::log::LogLine;
 use crate::params::blank_text;
 use crate::source::whole_seconds;
-use crate::store::{Candidate, Interruption, Session, SystemChanges, SystemRow};
+use crate::store::{Candidate, Interruption, Question, Session, SystemChanges, SystemRow, Told};
 use crate::work::Work;
 use crate::{Progress, Registration};
 
@@ -104,6 +104,10 @@ pub struct Authenticated {
     pub ids: Vec<u64>,
     /// What is still to be written of it. Whatever becomes of the request, somebody has to.
     pub note: Option<Note>,
+    /// The catalog's version at that moment, if it has one.
+    pub(crate) version: Option<u64>,
+    /// What was asked besides, if the answer is there.
+    pub(crate) told: Option<Told>,
     sent_token: Option<String>,
 }
 
@@ -179,7 +183,9 @@ impl Registration {
         progress: &Progress,
     ) -> Result<Authenticated, Failure> {
         let authentication = Authentication::new(credentials, self.clock.now(), progress);
-        self.carry_out(&authentication).await
+        let authenticated = self.carry_out(&authentication).await?;
+        self.remember_ahead(authenticated.version);
+        Ok(authenticated)
     }
 
     /// Writes what an operation did not come to write.
@@ -213,6 +219,8 @@ pub(crate) struct Authentication<'a> {
     pub credentials: &'a Credentials,
     pub now: OffsetDateTime,
     pub progress: &'a Progress,
+    /// What else is to be found out of the system.
+    pub question: Option<Question>,
     /// The copy that an attempt has made, and of which system: if its answer was lost, the next
     /// attempt finds the copy, and has to say where it is from.
     copied: Mutex<Option<(u64, u64)>>,
@@ -224,6 +232,7 @@ impl<'a> Authentication<'a> {
             credentials,
             now,
             progress,
+            question: None,
             copied: Mutex::default(),
         }
     }
@@ -334,6 +343,9 @@ impl Authentication<'_> {
                 candidates.push(Candidate {
                     row: copy,
                     alike: true,
+                    version: candidates[0].version,
+                    // Its activations are its own.
+                    told: None,
                 });
                 Ok(self.result(&candidates, candidates.len() - 1, Found::Copied { from }))
             }
@@ -345,7 +357,10 @@ impl Authentication<'_> {
             login, password, ..
         } = self.credentials;
         let token = self.credentials.token();
-        session.systems_by_credentials(login, password, token).await
+        let question = self.question.as_ref();
+        session
+            .systems_by_credentials(login, password, token, question)
+            .await
     }
 
     /// What an authentication writes to the row of the system (contract, "Authentication", 3
@@ -377,7 +392,8 @@ impl Authentication<'_> {
     }
 
     fn result(&self, candidates: &[Candidate], at: usize, found: Found) -> Option<Authenticated> {
-        let mut system = candidates.get(at)?.row.clone();
+        let candidate = candidates.get(at)?;
+        let mut system = candidate.row.clone();
         let mut token_echo = None;
         if found != Found::Skipped {
             self.changes(&system).apply(&mut system);
@@ -389,6 +405,8 @@ impl Authentication<'_> {
             found,
             token_echo,
             note: None,
+            version: candidate.version,
+            told: candidate.told.clone(),
             ids: candidates
                 .iter()
                 .map(|candidate| candidate.row.id)
@@ -487,7 +505,12 @@ mod tests {
             proxy_byos_mode: None,
             pubcloud_reg_code: None,
         };
-        Candidate { row, alike }
+        Candidate {
+            row,
+            alike,
+            version: None,
+            told: None,
+        }
     }
 
     #[test]

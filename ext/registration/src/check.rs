@@ -1,18 +1,21 @@
 //! What RMT finds out before an action on a product: who asks, for what, and whether it may be had
 //! (contract, "activate"; RMT: the callbacks of `Api::Connect::V3::Systems::ProductsController`).
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, Time};
 
 use crate::authenticate::Authentication;
-use crate::catalog::{Label, Product, ProductType, Trees, missing};
+use crate::catalog::{Known, Label, Memory, Product, ProductType, Relatives, missing};
 use crate::criteria::{described, texts};
 use crate::error::Failure;
 use crate::params::{self, blank};
 use crate::source::whole_seconds;
 use crate::store::{
-    Criteria, Interruption, Relatives, Session, Standing, SubscriptionRow, SystemRow,
+    ActivatedProduct, Criteria, Interruption, Question, Session, Standing, SubscriptionRow,
+    SystemRow, Told,
 };
 use crate::work::Work;
 use crate::{Authenticated, Credentials, Progress, Registration};
@@ -76,17 +79,17 @@ pub struct Checked {
     pub passed: Vec<Step>,
     /// The step that did not, and RMT's answer to it. None is taken after it.
     pub failed: Option<(Step, Failure)>,
-    /// The product in its tree.
-    pub(crate) trees: Trees,
-    pub(crate) relatives: Relatives,
+    /// The product with all that belongs to it.
+    pub(crate) known: Option<Arc<Known>>,
     pub(crate) standing: Standing,
 }
 
 impl Registration {
     /// Authenticates `caller`, if nobody did, and takes the steps before `action`. `params` is a JSON
     /// object with the request's parameters; `identifier`, `version`, `arch`, `token` and `payload`
-    /// are looked at. Four statements, with another one when something is to be noted of the system
-    /// and a step failed or the credentials say not to [defer](Credentials::defer) it.
+    /// are looked at. One statement for a product that is remembered, else four, with another one when
+    /// something is to be noted of the system and a step failed or the credentials say not to
+    /// [defer](Credentials::defer) it.
     ///
     /// # Errors
     /// Those of [`Registration::authenticate`]. What a step finds wrong is no error here.
@@ -98,19 +101,32 @@ impl Registration {
         progress: &Progress,
     ) -> Result<(Option<Authenticated>, Checked), Failure> {
         let now = self.clock.now();
+        let wish = Wish::among(&params::parse(params)?);
+        let recalled = wish.as_ref().ok();
+        let recalled = recalled.and_then(|wish| self.memory.recall(&wish.product));
         let check = Check {
             asker: match caller {
                 Caller::Unknown(credentials) => {
-                    Asker::Unknown(Authentication::new(credentials, now, progress))
+                    let mut authentication = Authentication::new(credentials, now, progress);
+                    if let (Ok(wish), Some((_, known))) = (&wish, &recalled) {
+                        authentication.question = wish.question(known, action);
+                    }
+                    Asker::Unknown(authentication)
                 }
                 Caller::Known(system) => Asker::Known(*system),
             },
             action,
-            wish: Wish::among(&params::parse(params)?),
+            wish,
+            recalled,
+            memory: &self.memory,
             now,
             progress,
         };
-        self.carry_out(&check).await
+        let (authenticated, checked) = self.carry_out(&check).await?;
+        if let Some(authenticated) = &authenticated {
+            self.remember_ahead(authenticated.version);
+        }
+        Ok((authenticated, checked))
     }
 }
 
@@ -118,6 +134,9 @@ struct Check<'a> {
     asker: Asker<'a>,
     action: Action,
     wish: Result<Wish, Failure>,
+    /// What the wish meant, and in which version of the catalog.
+    recalled: Option<(u64, Arc<Known>)>,
+    memory: &'a Memory,
     now: OffsetDateTime,
     progress: &'a Progress,
 }
@@ -143,13 +162,32 @@ impl Wish {
             regcodes: (!blank(token)).then(|| texts(token)),
         })
     }
+
+    /// The registration codes, for a system for which they count.
+    fn regcodes_for(&self, system: KnownSystem) -> Option<&[String]> {
+        let regcodes = self.regcodes.as_deref();
+        regcodes.filter(|_| system.proxy_byos_mode == NO_PUBLIC_CLOUD)
+    }
+
+    /// What is asked of the system together with its credentials, when this is the product.
+    fn question(&self, known: &Known, action: Action) -> Option<Question> {
+        let pays = matches!(action, Action::Activate | Action::Upgrade);
+        (action != Action::Destroy).then(|| Question {
+            related: match pays {
+                true => known.related_services(),
+                false => Vec::new(),
+            },
+            product_class: known.product().product_class.clone(),
+            regcodes: self.regcodes.clone().filter(|_| pays),
+        })
+    }
 }
 
 impl Work for Check<'_> {
     type Output = (Option<Authenticated>, Checked);
 
     async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
-        let (mut authenticated, system) = match &self.asker {
+        let (mut authenticated, system, version) = match &self.asker {
             Asker::Unknown(authentication) => {
                 let authenticated = authentication.run(session).await?;
                 let SystemRow {
@@ -161,11 +199,29 @@ impl Work for Check<'_> {
                     id,
                     proxy_byos_mode,
                 };
-                (Some(authenticated), system)
+                let version = authenticated.version;
+                (Some(authenticated), system, version)
             }
-            Asker::Known(system) => (None, *system),
+            Asker::Known(system) => {
+                // Who was recalled has to be confirmed.
+                let version = match self.recalled {
+                    Some(_) => session.catalog_version().await?,
+                    None => None,
+                };
+                (None, *system, version)
+            }
         };
-        let checked = self.steps(session, system).await?;
+        let recalled = self.recalled.as_ref();
+        let recalled = recalled.filter(|(then, _)| version == Some(*then));
+        let told = authenticated.as_mut().and_then(|it| it.told.take());
+        let asked = Asked {
+            system,
+            known: recalled.map(|(_, known)| Arc::clone(known)),
+            standing: recalled
+                .zip(told)
+                .and_then(|((_, known), told)| self.understood(version, known, system, told)),
+        };
+        let checked = self.steps(session, asked).await?;
         if let (Some(authenticated), Some(_)) = (&mut authenticated, &checked.failed) {
             // No operation follows that could.
             if let Some(note) = authenticated.note.take() {
@@ -198,13 +254,9 @@ fn step<T>(step: Step, result: Result<T, Failure>) -> Result<T, Halt> {
 }
 
 impl Check<'_> {
-    async fn steps(
-        &self,
-        session: &mut Session,
-        system: KnownSystem,
-    ) -> Result<Checked, Interruption> {
+    async fn steps(&self, session: &mut Session, asked: Asked) -> Result<Checked, Interruption> {
         let mut checked = Checked::default();
-        match self.walk(session, system, &mut checked).await {
+        match self.walk(session, asked, &mut checked).await {
             Ok(()) => {}
             Err(Halt::Failed(step, failure)) => checked.failed = Some((step, failure)),
             Err(Halt::Interrupted(interruption)) => return Err(interruption),
@@ -215,44 +267,125 @@ impl Check<'_> {
     async fn walk(
         &self,
         session: &mut Session,
-        system: KnownSystem,
+        asked: Asked,
         checked: &mut Checked,
     ) -> Result<(), Halt> {
         let wish = step(Step::Product, self.wish.as_ref().map_err(Clone::clone))?;
-        let found = session.find_product(&wish.product).await?;
-        let found = found.ok_or_else(|| Failure::refused("No product found"));
-        let product = step(Step::Product, found)?;
+        let known = match asked.known {
+            Some(known) => Some(known),
+            None => self.find(session, &wish.product).await?,
+        };
+        let known = known.ok_or_else(|| Failure::refused("No product found"));
+        let known = step(Step::Product, known)?;
+        let known: &Arc<Known> = checked.known.insert(known);
+        let product = checked
+            .product
+            .insert(known.product().without_repositories());
         checked.passed.push(Step::Product);
-        (checked.trees, checked.relatives) = session.surroundings(product.label.id).await?;
-        let product = checked.product.insert(product).clone();
 
         if matches!(self.action, Action::Activate | Action::Show) {
-            let repositories = checked.trees.product(product.label.id);
-            let mirrored = mirrored(repositories.unwrap_or(&product));
-            step(Step::Repositories, mirrored)?;
+            step(Step::Repositories, mirrored(known.product()))?;
             checked.passed.push(Step::Repositories);
         }
         if self.action == Action::Destroy {
             return Ok(());
         }
-        let regcodes = wish.regcodes.as_deref();
-        let regcodes = regcodes.filter(|_| system.proxy_byos_mode == NO_PUBLIC_CLOUD);
-        checked.standing = session
-            .standing(system.id, &product, regcodes.unwrap_or_default())
-            .await?;
+        let system = asked.system;
+        let regcodes = wish.regcodes_for(system);
+        checked.standing = match asked.standing {
+            Some(standing) => standing,
+            None => {
+                let ((standing, services), version) = session
+                    .standing(system.id, product, regcodes.unwrap_or_default())
+                    .await?;
+                let labels = standing.activated.iter().map(|it| &it.label);
+                self.memory
+                    .learn_labels(version, services.into_iter().zip(labels));
+                standing
+            }
+        };
         if matches!(self.action, Action::Activate | Action::Upgrade) {
             let subscription = match regcodes {
-                Some(_) => checked.standing.sent_subscription(&product, self.now),
-                None => Ok(checked.standing.carried_subscription()),
+                Some(_) => checked.standing.sent_subscription(product, self.now),
+                None => Ok(checked.standing.carried.clone()),
             };
             checked.subscription = step(Step::Subscription, subscription)?;
             checked.passed.push(Step::Subscription);
         }
-        let met = dependencies(&product.label, &checked.relatives, &checked.standing);
+        let met = dependencies(&product.label, known.relatives(), &checked.standing);
         step(Step::Dependencies, met)?;
         checked.passed.push(Step::Dependencies);
         Ok(())
     }
+
+    /// The product that `criteria` describe, from the tables; it is remembered if it can be.
+    async fn find(
+        &self,
+        session: &mut Session,
+        criteria: &Criteria,
+    ) -> Result<Option<Arc<Known>>, Interruption> {
+        let (found, version) = session.find_versioned(criteria).await?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let id = found.label.id;
+        if let Some(known) = self.memory.product(version, id) {
+            self.memory.learn_criteria(version, criteria, id);
+            return Ok(Some(known));
+        }
+        let (surroundings, later) = session.surroundings(&[id]).await?;
+        // Otherwise it was deleted in between.
+        let known = surroundings.into_iter().next();
+        let known = known.map(|known| self.memory.learn(later, known));
+        if version == later {
+            self.memory.learn_criteria(version, criteria, id);
+        }
+        Ok(known)
+    }
+
+    /// The standing that was `told` together with the credentials; nothing if not all of the
+    /// products are known by their services.
+    fn understood(
+        &self,
+        version: Option<u64>,
+        known: &Known,
+        system: KnownSystem,
+        told: Told,
+    ) -> Option<Standing> {
+        let services: Vec<u64> = told.activated.iter().map(|(service, _)| *service).collect();
+        let labels = match services.is_empty() {
+            true => Vec::new(),
+            false => self.memory.labels(version, &services)?,
+        };
+        let activated = labels.into_iter().zip(&told.activated);
+        let activated = activated.map(|(label, (_, activation_id))| ActivatedProduct {
+            activation_id: *activation_id,
+            related: known.is_related(label.id),
+            label,
+        });
+        let mut standing = Standing {
+            activated: activated.collect(),
+            ..Standing::default()
+        };
+        let wish = self.wish.as_ref().ok()?;
+        match wish.regcodes_for(system) {
+            Some(_) => {
+                standing.subscription = told.subscription;
+                standing.included = told.included;
+            }
+            None => standing.carried = told.subscription,
+        }
+        Some(standing)
+    }
+}
+
+/// What is known before the first step.
+struct Asked {
+    system: KnownSystem,
+    /// The product, if it is remembered and nothing has changed since.
+    known: Option<Arc<Known>>,
+    /// With regard to that.
+    standing: Option<Standing>,
 }
 
 impl Checked {
@@ -317,14 +450,6 @@ impl Standing {
         Ok(Some(subscription.clone()))
     }
 
-    /// The subscription of what the product is or takes the place of: of the oldest such activation,
-    /// even if that has none and another has.
-    fn carried_subscription(&self) -> Option<SubscriptionRow> {
-        let related = self.activated.iter().filter(|it| it.related);
-        let oldest = related.min_by_key(|it| it.activation_id)?;
-        oldest.subscription.clone()
-    }
-
     fn has_one_of(&self, products: &[Label]) -> bool {
         (self.activated.iter()).any(|it| products.iter().any(|label| label.id == it.label.id))
     }
@@ -358,7 +483,7 @@ fn dependencies(
     }
     if !standing.has_one_of(roots) {
         let base = |label: &&Label| label.product_type == ProductType::Base;
-        let base = standing.activated.iter().map(|it| &it.label).find(base);
+        let base = standing.activated.iter().map(|it| &*it.label).find(base);
         // RMT crashes on systems that have none.
         let base = base.map_or_else(|| "none".to_owned(), Label::friendly_name);
         return Err(Failure::refused(format!(

@@ -25,6 +25,7 @@
 mod activate;
 mod activations;
 mod actor;
+mod ahead;
 mod announce;
 mod authenticate;
 pub mod catalog;
@@ -55,6 +56,8 @@ mod work;
 
 use std::sync::Arc;
 
+use catalog::Memory;
+
 pub use activate::Acted;
 pub use actor::Actor;
 pub use announce::Announced;
@@ -73,6 +76,7 @@ pub use update::Updated;
 #[derive(Clone)]
 pub struct Registration {
     store: Store,
+    memory: Arc<Memory>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     combining: Combining,
@@ -95,6 +99,7 @@ impl Registration {
     pub fn with_sources(store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             store,
+            memory: Arc::default(),
             clock,
             entropy,
             combining: Combining::default(),

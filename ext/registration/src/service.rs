@@ -1,13 +1,16 @@
 //! `GET /services/:id`: where zypper finds a product's repositories (contract, "Rendering", services
 //! XML; RMT: `ServicesController#show`).
 
-use crate::catalog::{Product, Rendering, Repository};
+use std::sync::Arc;
+
+use crate::catalog::{Known, Label, Memory, Rendering, Repository};
 use crate::store::{Interruption, Session};
 use crate::work::Work;
 use crate::{Failure, Registration};
 
 impl Registration {
-    /// The service's repositories as XML; nothing when there is no such service. Two statements.
+    /// The service's repositories as XML; nothing when there is no such service. One statement when its
+    /// product is remembered, else two or three.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused), [`Error::Unavailable`](crate::Error::Unavailable)
@@ -17,24 +20,53 @@ impl Registration {
         service_id: u64,
         rendering: &Rendering,
     ) -> Result<Option<String>, Failure> {
-        let found = self.carry_out(&Look { service_id }).await?;
-        Ok(found.map(|(product, repositories)| rendering.repoindex(&product.label, &repositories)))
+        let look = Look {
+            service_id,
+            memory: &self.memory,
+        };
+        let found = self.carry_out(&look).await?;
+        Ok(found.map(|found| match found {
+            Found::Known(known) => known.repoindex(rendering),
+            Found::Read(product, repositories) => rendering.repoindex(&product, &repositories),
+        }))
     }
 }
 
-struct Look {
+struct Look<'a> {
     service_id: u64,
+    memory: &'a Memory,
 }
 
-impl Work for Look {
-    type Output = Option<(Product, Vec<Repository>)>;
+enum Found {
+    /// What is remembered, now at least.
+    Known(Arc<Known>),
+    /// Without versions nothing else is read than what is shown.
+    Read(Label, Vec<Repository>),
+}
+
+impl Work for Look<'_> {
+    type Output = Option<Found>;
 
     async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
-        let Some(product) = session.product_of_service(self.service_id).await? else {
+        if let Some((then, known)) = self.memory.service(self.service_id)
+            && session.catalog_version().await? == Some(then)
+        {
+            return Ok(Some(Found::Known(known)));
+        }
+        let found = session
+            .product_of_service_versioned(self.service_id)
+            .await?;
+        let (Some(product), version) = found else {
             return Ok(None);
         };
+        if version.is_some() {
+            let (known, version) = session.surroundings(&[product.label.id]).await?;
+            let known = known.into_iter().next();
+            let known = known.filter(|it| it.product().service_id == Some(self.service_id));
+            return Ok(known.map(|known| Found::Known(self.memory.learn(version, known))));
+        }
         let repositories = session.repositories(self.service_id).await?;
-        Ok(Some((product, repositories)))
+        Ok(Some(Found::Read(product.label, repositories)))
     }
 
     async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {

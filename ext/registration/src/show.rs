@@ -14,16 +14,15 @@ impl Checked {
     /// for SLES; [`Error::Declined`] after a check that failed.
     pub fn show(&self, rendering: &Rendering) -> Result<String, Failure> {
         let declined = || Failure::unwritten(Error::Declined("the product was not found"));
-        let label = &self.product.as_ref().ok_or_else(declined)?.label;
+        let known = self.known.as_ref().ok_or_else(declined)?;
+        let label = &known.product().label;
         if !self.has(label) && !self.is_micro_for(label) {
             let name = label.friendly_name();
             let message =
                 format!("The requested product '{name}' is not activated on this system.");
             return Err(Failure::refused(message));
         }
-        rendering
-            .product(&self.trees, label.id)
-            .ok_or_else(declined)
+        Ok(known.tree(rendering))
     }
 
     fn has(&self, product: &Label) -> bool {
@@ -40,6 +39,6 @@ impl Checked {
     }
 
     fn activated(&self) -> impl Iterator<Item = &Label> {
-        self.standing.activated.iter().map(|it| &it.label)
+        self.standing.activated.iter().map(|it| &*it.label)
     }
 }

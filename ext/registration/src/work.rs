@@ -46,6 +46,9 @@ impl Registration {
         loop {
             let session = self.store.session().await;
             let mut session = session.map_err(|failure| Failure { written, ..failure })?;
+            if session.has_versions() {
+                self.remember_ahead(None);
+            }
             if written == Written::Perhaps {
                 match work.look(&mut session).await {
                     Ok(Some(output)) => return Ok(output),

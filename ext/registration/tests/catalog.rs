@@ -15,7 +15,7 @@ use common::registration;
 use common::server::Server;
 use common::tree::large_tree;
 use registration::Registration;
-use registration::catalog::{BaseUrl, Rendering, missing};
+use registration::catalog::{Activation, BaseUrl, Rendering, Trees, missing};
 use registration::store::{Criteria, Interruption, Session, Wanted};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
@@ -61,6 +61,16 @@ fn rendering(base: &str) -> Rendering {
 
 async fn session(registration: &Registration) -> Session {
     registration.store().session().await.unwrap()
+}
+
+/// The activations of a system, with the trees of their products.
+async fn activations(
+    session: &mut Session,
+    system_id: u64,
+) -> Result<(Vec<Activation>, Trees), Interruption> {
+    let (activations, _) = session.activations(system_id).await?;
+    let products: Vec<u64> = activations.iter().map(|it| it.product_id).collect();
+    Ok((activations, session.trees(&products).await?))
 }
 
 /// Every body about the catalog in the recordings.
@@ -199,7 +209,7 @@ impl Request {
                 ("service", service.unwrap())
             }
             ("GET", "/connect/systems/activations") => {
-                let (activations, trees) = session.activations(1).await?;
+                let (activations, trees) = activations(session, 1).await?;
                 if activations.is_empty() {
                     return Ok(None);
                 }
@@ -207,7 +217,7 @@ impl Request {
             }
             ("POST", "/connect/systems/products/synchronize") => {
                 let sent = self.params["products"].as_array().unwrap();
-                let (activations, known) = session.activations(1).await?;
+                let (activations, known) = activations(session, 1).await?;
                 let stay = |id: &u64| {
                     let label = &known.product(*id).unwrap().label;
                     sent.iter()
@@ -357,7 +367,8 @@ async fn knows_relatives(server: &Server) {
         (4, vec![2, 2], vec![1, 10]),
         (18, vec![19, 16], vec![19, 16]),
     ] {
-        let (_, relatives) = session.surroundings(id).await.unwrap();
+        let (known, _) = session.surroundings(&[id]).await.unwrap();
+        let relatives = known[0].relatives();
         let ids = |labels: &[registration::catalog::Label]| -> Vec<u64> {
             labels.iter().map(|label| label.id).collect()
         };
@@ -451,7 +462,7 @@ async fn takes_few_statements(server: &Server) {
     assert_eq!(body.matches("\"autorefresh\":").count(), 110);
 
     let start = server.selects().await;
-    let (activations, trees) = session.activations(1).await.unwrap();
+    let (activations, trees) = activations(&mut session, 1).await.unwrap();
     assert_eq!(server.selects().await - start, 2 + 1);
     let body = rendering.activations(&trees, &activations);
     assert_eq!(body.matches("\"system_id\":1").count(), 22);

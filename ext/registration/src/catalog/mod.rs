@@ -5,13 +5,19 @@
 //! answer in three places, all of them functions of [`Rendering`]: a service's, a repository's and
 //! a license's URL.
 
+mod known;
+mod memory;
 mod render;
+mod template;
 mod url;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use time::PrimitiveDateTime;
 
+pub use known::Known;
+pub(crate) use memory::Memory;
 pub use render::Rendering;
 pub use url::BaseUrl;
 
@@ -144,6 +150,36 @@ pub struct Product {
 }
 
 impl Product {
+    /// Its columns alone.
+    pub(crate) fn without_repositories(&self) -> Self {
+        let Self {
+            label,
+            description,
+            former_identifier,
+            product_class,
+            release_stage,
+            eula_url,
+            free,
+            cpe,
+            shortname,
+            service_id,
+            repositories: _,
+        } = self;
+        Self {
+            label: label.clone(),
+            description: description.clone(),
+            former_identifier: former_identifier.clone(),
+            product_class: product_class.clone(),
+            release_stage: release_stage.clone(),
+            eula_url: eula_url.clone(),
+            free: *free,
+            cpe: cpe.clone(),
+            shortname: shortname.clone(),
+            service_id: *service_id,
+            repositories: Vec::new(),
+        }
+    }
+
     /// Whether this server mirrors it: all of its enabled repositories, or if none is enabled all
     /// of the others (RMT: `Product#mirror?`).
     fn available(&self) -> bool {
@@ -202,7 +238,7 @@ pub fn missing(repositories: &[Repository]) -> Vec<Option<u64>> {
 /// and in one tree in several places.
 #[derive(Debug, Default)]
 pub struct Trees {
-    products: HashMap<u64, Product>,
+    products: HashMap<u64, Arc<Product>>,
     /// By root: what hangs on what differs from root to root.
     branches: HashMap<u64, Branches>,
 }
@@ -211,6 +247,22 @@ pub struct Trees {
 struct Branches {
     children: HashMap<u64, Vec<u64>>,
     recommended: HashSet<u64>,
+}
+
+/// What a product extends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Relatives {
+    /// What it can be added to, one for each root: the same can appear again.
+    pub bases: Vec<Label>,
+    /// The roots of the trees it is in.
+    pub roots: Vec<Label>,
+}
+
+/// A product that another one takes the place of, or the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Related {
+    pub product: u64,
+    pub service: Option<u64>,
 }
 
 /// A row of `products_extensions`.
@@ -224,7 +276,7 @@ pub(crate) struct Edge {
 
 impl Trees {
     /// Children keep the order of `edges`.
-    pub(crate) fn new(products: HashMap<u64, Product>, edges: &[Edge]) -> Self {
+    pub(crate) fn new(products: HashMap<u64, Arc<Product>>, edges: &[Edge]) -> Self {
         let mut branches: HashMap<u64, Branches> = HashMap::new();
         for edge in edges {
             let branches = branches.entry(edge.root).or_default();
@@ -241,7 +293,12 @@ impl Trees {
 
     /// The product with this id, if it is in one of the trees.
     pub fn product(&self, id: u64) -> Option<&Product> {
-        self.products.get(&id)
+        self.products.get(&id).map(Arc::as_ref)
+    }
+
+    /// All products in the trees.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Product>> {
+        self.products.values()
     }
 
     fn children(&self, root: u64, parent: u64) -> &[u64] {

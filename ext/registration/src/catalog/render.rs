@@ -72,27 +72,68 @@ impl Rendering {
         product_id: u64,
         obsoleted: Option<&str>,
     ) -> Option<String> {
-        let service = self.service_of(trees, product_id, obsoleted)?;
-        Some(to_json(&service))
+        let product = trees.product(product_id)?;
+        self.service_with(product, obsoleted, &self.product(trees, product_id)?)
+    }
+
+    /// The service of `product`, which is rendered already; nothing if it has none.
+    pub(super) fn service_with(
+        &self,
+        product: &Product,
+        obsoleted: Option<&str>,
+        rendered: &str,
+    ) -> Option<String> {
+        let id = product.service_id?;
+        let name = product.label.service_name();
+        let mut service = to_json(&ServiceJson {
+            id,
+            url: self.service_url(id, &name),
+            name,
+            obsoleted_service_name: obsoleted.unwrap_or_default(),
+        });
+        // Its last key.
+        service.pop();
+        service.reserve(rendered.len() + 16);
+        service.push_str(",\"product\":");
+        service.push_str(rendered);
+        service.push('}');
+        Some(service)
     }
 
     /// `activations`, as a JSON array; without those whose product is not in `trees`.
     pub fn activations(&self, trees: &Trees, activations: &[Activation]) -> String {
+        self.activations_with(activations, |id| {
+            Some((trees.product(id)?, self.product(trees, id)?))
+        })
+    }
+
+    /// `activations`, as a JSON array, with products that `rendered` knows; without those it does
+    /// not.
+    pub(crate) fn activations_with<'a>(
+        &self,
+        activations: &[Activation],
+        rendered: impl Fn(u64) -> Option<(&'a Product, String)>,
+    ) -> String {
         let shown = activations.iter().filter_map(|activation| {
+            let (product, tree) = rendered(activation.product_id)?;
+            let service = self.service_with(product, None, &tree)?;
             let subscription = activation.subscription.as_ref();
-            Some(ActivationJson {
-                id: activation.id,
-                system_id: activation.system_id,
-                service: self.service_of(trees, activation.product_id, None)?,
+            let rest = to_json(&ActivationJson {
                 regcode: subscription.map(|it| it.regcode.as_str()),
                 name: subscription.map(|it| it.name.as_str()),
                 status: subscription.and_then(|it| it.status_name()),
                 starts_at: subscription.and_then(|it| it.starts_at).map(datetime),
                 expires_at: subscription.and_then(|it| it.expires_at).map(datetime),
                 kind: subscription.and_then(|it| it.kind_name()),
-            })
+            });
+            let Activation { id, system_id, .. } = activation;
+            // Without the brace that begins it.
+            let rest = &rest[1..];
+            Some(format!(
+                "{{\"id\":{id},\"system_id\":{system_id},\"service\":{service},{rest}"
+            ))
         });
-        to_json(&Array(|| shown.clone()))
+        format!("[{}]", shown.collect::<Vec<_>>().join(","))
     }
 
     /// `repositories`, as a JSON array.
@@ -220,30 +261,18 @@ impl Rendering {
         }
     }
 
-    fn service_of<'a>(
-        &'a self,
-        trees: &'a Trees,
-        product_id: u64,
-        obsoleted: Option<&'a str>,
-    ) -> Option<ServiceJson<'a>> {
-        let product = trees.product(product_id)?;
-        let id = product.service_id?;
-        let name = product.label.service_name();
-        Some(ServiceJson {
-            id,
-            url: self.service_url(id, &name),
-            name,
-            obsoleted_service_name: obsoleted.unwrap_or_default(),
-            product: self.root(trees, product),
-        })
+    /// Whether all answers look the same, but for the base URL.
+    pub(super) fn looks_like(&self, other: &Self) -> bool {
+        self.free_as_stored == other.free_as_stored
+            && self.plugin_urls == other.plugin_urls
+            && self.credentials_in_repoindex == other.credentials_in_repoindex
+            && self.redirect_hosts == other.redirect_hosts
     }
 }
 
+/// What an activation shows after its service.
 #[derive(serde::Serialize)]
 struct ActivationJson<'a> {
-    id: u64,
-    system_id: u64,
-    service: ServiceJson<'a>,
     regcode: Option<&'a str>,
     name: Option<&'a str>,
     status: Option<&'a str>,
@@ -253,13 +282,13 @@ struct ActivationJson<'a> {
     kind: Option<&'a str>,
 }
 
+/// A service without its last key, the product.
 #[derive(serde::Serialize)]
 struct ServiceJson<'a> {
     id: u64,
     name: String,
     url: String,
     obsoleted_service_name: &'a str,
-    product: Root<'a>,
 }
 
 #[derive(serde::Serialize)]
@@ -460,6 +489,7 @@ fn push_attribute(xml: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::sync::Arc;
 
     use serde_json::Value;
     use time::{Date, Month, Time};
@@ -482,9 +512,9 @@ mod tests {
     }
 
     fn trees(ids: impl IntoIterator<Item = u64>, edges: &[Edge]) -> Trees {
-        let products: HashMap<u64, Product> = ids
+        let products: HashMap<u64, Arc<Product>> = ids
             .into_iter()
-            .map(|id| (id, product(id, &format!("P{id}"))))
+            .map(|id| (id, Arc::new(product(id, &format!("P{id}")))))
             .collect();
         Trees::new(products, edges)
     }
@@ -568,7 +598,7 @@ mod tests {
     fn only_extensions_can_cost_something_and_only_with_the_proxy() {
         let free = |product_type, stored, free_as_stored| {
             let mut trees = trees([1], &[]);
-            let product = trees.products.get_mut(&1).unwrap();
+            let product = Arc::make_mut(trees.products.get_mut(&1).unwrap());
             product.label.product_type = product_type;
             product.free = stored;
             let rendering = Rendering {
@@ -587,7 +617,7 @@ mod tests {
     #[test]
     fn nothing_of_a_product_that_is_gone() {
         let mut trees = trees([1, 2], &[]);
-        trees.products.get_mut(&2).unwrap().service_id = None;
+        Arc::make_mut(trees.products.get_mut(&2).unwrap()).service_id = None;
         let rendering = rendering();
         assert_eq!(rendering.product(&trees, 7), None);
         assert_eq!(rendering.service(&trees, 7, None), None);
@@ -632,7 +662,9 @@ mod tests {
     #[test]
     fn services_name_what_they_took_the_place_of() {
         let mut trees = trees([1], &[]);
-        trees.products.get_mut(&1).unwrap().label.name = Some("A+B (C)".into());
+        Arc::make_mut(trees.products.get_mut(&1).unwrap())
+            .label
+            .name = Some("A+B (C)".into());
         let service = rendering().service(&trees, 1, Some("Old")).unwrap();
         let start = r#"{"id":1,"name":"A+B_(C)_x86_64","url":"http://rmt/services/1?credentials=A%2BB_%28C%29_x86_64","obsoleted_service_name":"Old","product":{"#;
         assert!(service.starts_with(start), "{service}");

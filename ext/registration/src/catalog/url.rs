@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use super::template::{Hole, MARK};
+
 /// Below this everything that is mirrored lies.
 const PREFIX: &str = "/repo/";
 
@@ -13,9 +15,21 @@ pub struct BaseUrl {
     scheme: String,
     host: String,
     port: u16,
+    /// No URL, but the places where one goes into a [`Template`](super::template::Template).
+    marks: bool,
 }
 
 impl BaseUrl {
+    /// What leaves marks wherever another base URL would leave itself.
+    pub(super) fn marks() -> Self {
+        Self {
+            scheme: String::new(),
+            host: String::new(),
+            port: 0,
+            marks: true,
+        }
+    }
+
     /// `text` as Rails' `request.base_url` gives it; nothing for what is none, a host of strange
     /// characters for example.
     ///
@@ -47,6 +61,7 @@ impl BaseUrl {
             scheme,
             host: host.to_owned(),
             port,
+            marks: false,
         })
     }
 
@@ -58,6 +73,7 @@ impl BaseUrl {
             scheme: "http".to_owned(),
             host: self.host.clone(),
             port: 80,
+            marks: false,
         }
     }
 
@@ -86,26 +102,42 @@ impl BaseUrl {
             fragment,
         } = Parts::of(url.trim());
         let scheme = scheme.to_ascii_lowercase();
-        let port = match default_port(&scheme) {
-            Some(default) if default == self.port => String::new(),
+        let hole = match default_port(&scheme) {
+            Some(usual) => Hole::Port { usual },
             // URI::File has no ports.
-            _ if scheme == "file" => String::new(),
-            _ => format!(":{}", self.port),
+            None if scheme == "file" => Hole::NoPort,
+            None => Hole::AnyPort,
         };
         let path = encode(&join(path), path_character);
         let rest = rest(query, fragment);
-        format!("{}://{}{port}{path}{rest}", self.scheme, self.host)
+        format!("{}{path}{rest}", self.fill(hole))
+    }
+
+    /// What of this URL goes into `hole`.
+    pub(super) fn fill(&self, hole: Hole) -> String {
+        if self.marks {
+            return format!("{MARK}{hole};");
+        }
+        let Self {
+            scheme, host, port, ..
+        } = self;
+        let hidden = match hole {
+            Hole::Base => default_port(scheme) == Some(*port),
+            Hole::Port { usual } => usual == *port,
+            Hole::NoPort => true,
+            Hole::AnyPort => false,
+        };
+        match hidden {
+            true => format!("{scheme}://{host}"),
+            false => format!("{scheme}://{host}:{port}"),
+        }
     }
 }
 
 impl fmt::Display for BaseUrl {
     /// Without the port where it is the usual one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.host)?;
-        if default_port(&self.scheme) != Some(self.port) {
-            write!(f, ":{}", self.port)?;
-        }
-        Ok(())
+        f.write_str(&self.fill(Hole::Base))
     }
 }
 

@@ -5,13 +5,15 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use sqlx::mysql::MySqlRow;
-use sqlx::{MySql, QueryBuilder, Row};
+use sqlx::{AssertSqlSafe, MySql, QueryBuilder, Row};
 
 use super::session::{Interruption, Session};
 use crate::catalog::{
-    Activation, Edge, Label, Product, ProductType, Repository, Subscription, Trees,
+    Activation, Edge, Known, Label, Product, ProductType, Related, Relatives, Repository,
+    Subscription, Trees,
 };
 
 /// Columns of [`Label`]; the table is `p`.
@@ -29,7 +31,7 @@ const REPOSITORY: &str = "r.id AS repository_id, CAST(r.scc_id AS SIGNED) AS scc
                           r.mirroring_enabled, r.last_mirrored_at IS NOT NULL AS mirrored";
 
 /// What a column of a product shall be.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum Wanted {
     /// Anything, NULL included.
     #[default]
@@ -65,7 +67,7 @@ pub(crate) fn spellings(version: &str) -> Vec<String> {
 }
 
 /// Which products are meant.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Criteria {
     /// `products.identifier`.
     pub identifier: Wanted,
@@ -122,33 +124,32 @@ impl Criteria {
     }
 }
 
-/// What a product extends.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Relatives {
-    /// What it can be added to, one for each root: the same can appear again.
-    pub bases: Vec<Label>,
-    /// The roots of the trees it is in.
-    pub roots: Vec<Label>,
-}
-
-impl Relatives {
-    /// From what is extended, and whether as a root.
-    fn of(rows: Vec<(u64, bool, Label)>) -> Self {
-        let mut relatives = Self::default();
-        for (_, is_root, label) in rows {
-            if !is_root {
-                relatives.bases.push(label);
-            } else if !relatives.roots.contains(&label) {
-                relatives.roots.push(label);
-            }
+/// From what is extended, and whether as a root.
+fn relatives(rows: &[(bool, Label)]) -> Relatives {
+    let mut relatives = Relatives::default();
+    for (is_root, label) in rows {
+        if !is_root {
+            relatives.bases.push(label.clone());
+        } else if !relatives.roots.contains(label) {
+            relatives.roots.push(label.clone());
         }
-        relatives
     }
+    relatives
 }
 
-/// The beginning of a query for whole products, without `FROM`.
-fn products() -> QueryBuilder<MySql> {
-    QueryBuilder::new(format!("SELECT {LABEL}, {REST}"))
+/// What was read, and in which version of the catalog, if that is known: both in one statement, so that
+/// they belong together.
+pub(crate) type Versioned<T> = (T, Option<u64>);
+
+/// What is read of trees.
+#[derive(Default)]
+struct Rows {
+    version: Option<u64>,
+    products: HashMap<u64, Arc<Product>>,
+    edges: Vec<Edge>,
+    /// By the products they are for.
+    relatives: HashMap<u64, Vec<(bool, Label)>>,
+    related: HashMap<u64, Vec<Related>>,
 }
 
 impl Session {
@@ -161,12 +162,71 @@ impl Session {
         &mut self,
         criteria: &Criteria,
     ) -> Result<Option<Product>, Interruption> {
+        let (product, _) = self.find_versioned(criteria).await?;
+        Ok(product)
+    }
+
+    /// As [`Session::find_product`].
+    pub(crate) async fn find_versioned(
+        &mut self,
+        criteria: &Criteria,
+    ) -> Result<Versioned<Option<Product>>, Interruption> {
         self.check_length(criteria.length())?;
-        let mut query = products();
+        let mut query = self.products();
         query.push(" FROM products p LEFT JOIN services s ON s.product_id = p.id WHERE TRUE");
         criteria.push(&mut query);
         query.push(" ORDER BY p.id LIMIT 1");
         self.one_product(query).await
+    }
+
+    /// The beginning of a query for whole products, without `FROM`.
+    fn products(&self) -> QueryBuilder<MySql> {
+        let version = self.version();
+        QueryBuilder::new(format!(
+            "SELECT {version} AS version_of_all, {LABEL}, {REST}"
+        ))
+    }
+
+    /// The version of the catalog, if it is known.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn catalog_version(&mut self) -> Result<Option<u64>, Interruption> {
+        if !self.has_versions() {
+            return Ok(None);
+        }
+        let query = format!("SELECT {} AS version_of_all", self.version());
+        let limit = self.statement_timeout();
+        Self::bounded(limit, async {
+            let row = sqlx::query(AssertSqlSafe(query))
+                .fetch_one(self.connection())
+                .await?;
+            Ok(row.try_get_unchecked("version_of_all")?)
+        })
+        .await
+    }
+
+    /// Base products that systems may register with, as far as that is known: of those that are
+    /// mirrored the latest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn mirrored_bases(&mut self, most: u32) -> Result<Vec<u64>, Interruption> {
+        let limit = self.statement_timeout();
+        Self::bounded(limit, async {
+            let rows = sqlx::query(
+                "SELECT p.id FROM products p WHERE p.product_type = 'base' AND EXISTS ( \
+                   SELECT 1 FROM services s JOIN repositories_services l ON l.service_id = s.id \
+                   JOIN repositories r ON r.id = l.repository_id \
+                   WHERE s.product_id = p.id AND r.mirroring_enabled) ORDER BY p.id DESC LIMIT ?",
+            )
+            .bind(most)
+            .fetch_all(self.connection())
+            .await?;
+            let ids = rows.iter().map(|row| row.try_get_unchecked("id"));
+            Ok(ids.collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     /// The product of the service `service_id`, without repositories.
@@ -177,7 +237,16 @@ impl Session {
         &mut self,
         service_id: u64,
     ) -> Result<Option<Product>, Interruption> {
-        let mut query = products();
+        let (product, _) = self.product_of_service_versioned(service_id).await?;
+        Ok(product)
+    }
+
+    /// As [`Session::product_of_service`].
+    pub(crate) async fn product_of_service_versioned(
+        &mut self,
+        service_id: u64,
+    ) -> Result<Versioned<Option<Product>>, Interruption> {
+        let mut query = self.products();
         query
             .push(" FROM services s JOIN products p ON p.id = s.product_id WHERE s.id = ")
             .push_bind(service_id);
@@ -187,11 +256,16 @@ impl Session {
     async fn one_product(
         &mut self,
         mut query: QueryBuilder<MySql>,
-    ) -> Result<Option<Product>, Interruption> {
+    ) -> Result<Versioned<Option<Product>>, Interruption> {
         let limit = self.statement_timeout();
         Self::bounded(limit, async {
-            let row = query.build().fetch_optional(self.connection()).await?;
-            Ok(row.as_ref().map(product).transpose()?)
+            match query.build().fetch_optional(self.connection()).await? {
+                Some(row) => Ok((
+                    Some(product(&row)?),
+                    row.try_get_unchecked("version_of_all")?,
+                )),
+                None => Ok((None, None)),
+            }
         })
         .await
     }
@@ -232,38 +306,62 @@ impl Session {
     }
 
     async fn trees_unbounded(&mut self, roots: &[u64]) -> Result<Trees, Interruption> {
-        let (trees, _) = self.trees_and_relatives(roots, None).await?;
-        Ok(trees)
+        let rows = self.rows_of_trees(roots, false).await?;
+        Ok(Trees::new(rows.products, &rows.edges))
     }
 
-    /// The tree of the product `product_id`, and what that product extends, in the order of the
-    /// rows that say so. One statement.
+    /// The products `ids`, as far as they are there, each in its tree and with what it extends, in
+    /// the order of the rows that say so. One statement.
+    ///
+    /// What they take the place of is there too when the version is.
     ///
     /// # Errors
     /// What the database says.
     pub async fn surroundings(
         &mut self,
-        product_id: u64,
-    ) -> Result<(Trees, Relatives), Interruption> {
+        ids: &[u64],
+    ) -> Result<(Vec<Known>, Option<u64>), Interruption> {
         let limit = self.statement_timeout();
-        let roots = [product_id];
-        Self::bounded(limit, self.trees_and_relatives(&roots, Some(product_id))).await
+        let mut rows = Self::bounded(limit, self.rows_of_trees(ids, true)).await?;
+        let mut known = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(product) = rows.products.get(id) else {
+                continue;
+            };
+            let edges: Vec<Edge> = (rows.edges.iter())
+                .filter(|edge| edge.root == *id)
+                .copied()
+                .collect();
+            let among = |it: &u64| it == id || edges.iter().any(|edge| edge.child == *it);
+            let products = (rows.products.iter())
+                .filter(|(id, _)| among(id))
+                .map(|(id, product)| (*id, Arc::clone(product)));
+            let trees = Trees::new(products.collect(), &edges);
+            let named = rows.relatives.get(id).map_or(&[][..], Vec::as_slice);
+            let related = rows.related.remove(id).unwrap_or_default();
+            let product = Arc::clone(product);
+            known.push(Known::new(product, trees, relatives(named), related));
+        }
+        Ok((known, rows.version))
     }
 
-    /// Rows of three kinds: products in their places in the trees (the roots hang on nothing), the
-    /// products that `extension` extends, and the repositories of all products in the trees.
-    async fn trees_and_relatives(
+    /// Rows of four kinds: products in their places in the trees (the roots hang on nothing), the
+    /// products that they extend, those they take the place of or the other way round, and the
+    /// repositories of all products in the trees.
+    async fn rows_of_trees(
         &mut self,
         roots: &[u64],
-        extension: Option<u64>,
-    ) -> Result<(Trees, Relatives), Interruption> {
+        with_others: bool,
+    ) -> Result<Rows, Interruption> {
         if roots.is_empty() {
-            return Ok(Default::default());
+            return Ok(Rows::default());
         }
         // Descriptions, which are long, stay out of the inner table, which thus fits into memory;
         // rows are sorted here for the same reason.
-        let mut query =
-            QueryBuilder::<MySql>::new("SELECT e.kind, e.edge, e.root, e.parent, e.recommended, ");
+        let mut query = QueryBuilder::<MySql>::new(format!(
+            "SELECT e.kind, e.edge, e.root, e.parent, e.recommended, {} AS version_of_all, ",
+            self.version()
+        ));
         // What is extended is only named.
         let rest = REST.replace(
             "p.description",
@@ -282,18 +380,40 @@ impl Session {
         );
         push_ids(&mut query, roots);
         query.push(")");
-        if let Some(extension) = extension {
-            for (kind, column) in [("base", "product_id"), ("root", "root_product_id")] {
-                query.push(format!(
-                    " UNION ALL SELECT '{kind}', id, 0, 0, FALSE, {column} \
-                     FROM products_extensions WHERE extension_id = "
-                ));
-                query.push_bind(extension);
-            }
+        let mut others = Vec::new();
+        if with_others {
+            others.push(("base", "products_extensions", "extension_id", "product_id"));
+            others.push((
+                "root",
+                "products_extensions",
+                "extension_id",
+                "root_product_id",
+            ));
+        }
+        if with_others && self.has_versions() {
+            others.push((
+                "related",
+                "product_predecessors",
+                "product_id",
+                "predecessor_id",
+            ));
+            others.push((
+                "related",
+                "product_predecessors",
+                "predecessor_id",
+                "product_id",
+            ));
+        }
+        for (kind, table, of, other) in others {
+            query.push(format!(
+                " UNION ALL SELECT '{kind}', id, {of}, 0, FALSE, {other} FROM {table} WHERE {of} IN ("
+            ));
+            push_ids(&mut query, roots);
+            query.push(")");
         }
         query.push(
             ") e JOIN products p ON p.id = e.product LEFT JOIN services s ON s.product_id = p.id \
-             UNION ALL SELECT 'repository', 0, 0, 0, FALSE, ",
+             UNION ALL SELECT 'repository', 0, 0, 0, FALSE, NULL, ",
         );
         query.push(nulls(LABEL)).push(", ");
         query.push(nulls(REST).replace("NULL AS service_id", "s.id"));
@@ -310,18 +430,26 @@ impl Session {
              JOIN repositories r ON r.id = l.repository_id",
         );
 
+        let mut rows = Rows::default();
         let mut products: HashMap<u64, Product> = HashMap::new();
         let mut repositories: HashMap<u64, Vec<Repository>> = HashMap::new();
-        let mut edges = Vec::new();
         let mut relatives = Vec::new();
         for row in query.build().fetch_all(self.connection()).await? {
-            match row.try_get_unchecked("kind")? {
+            let kind = row.try_get_unchecked("kind")?;
+            if kind == "repository" {
+                let service = row.try_get_unchecked("service_id")?;
+                let its: &mut Vec<_> = repositories.entry(service).or_default();
+                its.push(repository(&row)?);
+                continue;
+            }
+            rows.version = row.try_get_unchecked("version_of_all")?;
+            let id: u64 = row.try_get_unchecked("id")?;
+            let root: u64 = row.try_get_unchecked("root")?;
+            match kind {
                 "place" => {
-                    let id: u64 = row.try_get_unchecked("id")?;
-                    let root: u64 = row.try_get_unchecked("root")?;
                     if root > 0 {
                         let recommended: Option<bool> = row.try_get_unchecked("recommended")?;
-                        edges.push(Edge {
+                        rows.edges.push(Edge {
                             root,
                             parent: row.try_get_unchecked("parent")?,
                             child: id,
@@ -332,25 +460,32 @@ impl Session {
                         entry.insert(product(&row)?);
                     }
                 }
-                "repository" => {
-                    let service = row.try_get_unchecked("service_id")?;
-                    let its: &mut Vec<_> = repositories.entry(service).or_default();
-                    its.push(repository(&row)?);
+                "related" => {
+                    let related = rows.related.entry(root).or_default();
+                    related.push(Related {
+                        product: id,
+                        service: row.try_get_unchecked("service_id")?,
+                    });
                 }
                 kind => {
                     let edge: u64 = row.try_get_unchecked("edge")?;
-                    relatives.push((edge, kind == "root", label(&row)?));
+                    relatives.push((edge, root, kind == "root", label(&row)?));
                 }
             }
         }
-        edges.sort_by_key(|edge| edge.child);
+        rows.edges.sort_by_key(|edge| edge.child);
         relatives.sort_by_key(|(edge, ..)| *edge);
-        for product in products.values_mut() {
+        for (_, product, is_root, label) in relatives {
+            let its = rows.relatives.entry(product).or_default();
+            its.push((is_root, label));
+        }
+        for (id, mut product) in products {
             let service = product.service_id.and_then(|id| repositories.remove(&id));
             product.repositories = service.unwrap_or_default();
             product.repositories.sort_by_key(|it| it.id);
+            rows.products.insert(id, Arc::new(product));
         }
-        Ok((Trees::new(products, &edges), Relatives::of(relatives)))
+        Ok(rows)
     }
 
     /// The mirrored repositories of all services that a system has activated, by service and
@@ -379,31 +514,34 @@ impl Session {
         .await
     }
 
-    /// The activations of a system, by their ids, with the trees of their products: two
-    /// statements.
+    /// The activations of a system, by their ids.
     ///
     /// # Errors
     /// What the database says.
     pub async fn activations(
         &mut self,
         system_id: u64,
-    ) -> Result<(Vec<Activation>, Trees), Interruption> {
+    ) -> Result<(Vec<Activation>, Option<u64>), Interruption> {
+        let query = format!(
+            "SELECT {} AS version_of_all, a.id, a.system_id, v.product_id, s.regcode, s.name, \
+             s.kind, s.status, s.starts_at, s.expires_at FROM activations a \
+             JOIN services v ON v.id = a.service_id \
+             LEFT JOIN subscriptions s ON s.id = a.subscription_id \
+             WHERE a.system_id = ? ORDER BY a.id",
+            self.version()
+        );
         let limit = self.statement_timeout();
         Self::bounded(limit, async {
-            let rows = sqlx::query(
-                "SELECT a.id, a.system_id, v.product_id, s.regcode, s.name, s.kind, s.status, \
-                 s.starts_at, s.expires_at FROM activations a \
-                 JOIN services v ON v.id = a.service_id \
-                 LEFT JOIN subscriptions s ON s.id = a.subscription_id \
-                 WHERE a.system_id = ? ORDER BY a.id",
-            )
-            .bind(system_id)
-            .fetch_all(self.connection())
-            .await?;
-            let activations: Vec<Activation> =
-                rows.iter().map(activation).collect::<Result<_, _>>()?;
-            let roots: Vec<u64> = activations.iter().map(|it| it.product_id).collect();
-            Ok((activations, self.trees_unbounded(&roots).await?))
+            let rows = sqlx::query(AssertSqlSafe(query))
+                .bind(system_id)
+                .fetch_all(self.connection())
+                .await?;
+            let version = match rows.first() {
+                Some(row) => row.try_get_unchecked("version_of_all")?,
+                None => None,
+            };
+            let activations = rows.iter().map(activation).collect::<Result<_, _>>()?;
+            Ok((activations, version))
         })
         .await
     }

@@ -1,9 +1,35 @@
 //! Statements of an authentication.
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::mysql::MySqlRow;
+use sqlx::{MySql, QueryBuilder, Row};
 
+use super::catalog::push_ids;
 use super::session::{Interruption, Session};
+use super::subscriptions::SubscriptionRow;
 use super::system_row::{SystemChanges, SystemRow};
+
+/// What is asked besides of a system that asks for a remembered product.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    /// The services of the product and of those it is related to.
+    pub related: Vec<u64>,
+    /// `products.product_class` of the product.
+    pub product_class: Option<String>,
+    /// The registration codes that were sent; they count for systems outside of public clouds.
+    pub regcodes: Option<Vec<String>>,
+}
+
+/// What the database knows about a [`Question`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// What the system has activated: ids of services and of activations, by the former.
+    pub activated: Vec<(u64, u64)>,
+    /// Where registration codes were sent and count, the subscription that has one of them; else the
+    /// one of the oldest activation that is related.
+    pub subscription: Option<SubscriptionRow>,
+    /// Whether that one includes the product.
+    pub included: bool,
+}
 
 /// A system with the given credentials.
 #[derive(Debug, Clone)]
@@ -11,6 +37,10 @@ pub(crate) struct Candidate {
     pub row: SystemRow,
     /// The database takes its token for the one that was sent; they may differ in case.
     pub alike: bool,
+    /// The catalog's version, if it has one.
+    pub version: Option<u64>,
+    /// If something was asked, and the answer could be understood.
+    pub told: Option<Told>,
 }
 
 impl Session {
@@ -22,23 +52,36 @@ impl Session {
         login: &str,
         password: &str,
         token: Option<&str>,
+        question: Option<&Question>,
     ) -> Result<Vec<Candidate>, Interruption> {
-        let query = format!(
-            "SELECT {}, system_token = ? AS alike FROM systems \
-             WHERE login = ? AND password = ? ORDER BY id",
-            SystemRow::COLUMNS
-        );
-        let rows = sqlx::query(AssertSqlSafe(query))
-            .bind(token)
-            .bind(login)
-            .bind(password)
-            .fetch_all(self.connection())
-            .await?;
+        let regcodes = question.and_then(|it| it.regcodes.as_deref());
+        let regcodes = regcodes.unwrap_or_default();
+        self.check_length(regcodes.iter().map(String::len).sum())?;
+        let mut query = QueryBuilder::<MySql>::new(format!(
+            "SELECT {}, {} AS version_of_all, systems.system_token = ",
+            SystemRow::COLUMNS,
+            self.version()
+        ));
+        query.push_bind(token).push(" AS alike");
+        if let Some(question) = question {
+            push_question(&mut query, question);
+        } else {
+            query.push(" FROM systems");
+        }
+        query.push(" WHERE systems.login = ").push_bind(login);
+        query.push(" AND systems.password = ").push_bind(password);
+        query.push(" ORDER BY systems.id");
+        let rows = query.build().fetch_all(self.connection()).await?;
         let candidate = |row| {
             let alike: Option<i64> = Row::try_get_unchecked(row, "alike")?;
             Ok(Candidate {
                 row: SystemRow::from_row(row)?,
                 alike: alike == Some(1),
+                version: row.try_get_unchecked("version_of_all")?,
+                told: match question {
+                    Some(_) => told(row)?,
+                    None => None,
+                },
             })
         };
         rows.iter().map(candidate).collect()
@@ -109,5 +152,95 @@ impl Session {
             changes.apply(copy);
         }
         Ok(())
+    }
+}
+
+/// Adds columns for the answer, and all tables.
+fn push_question(query: &mut QueryBuilder<MySql>, question: &Question) {
+    // How many there are comes first and each one has its end: a server that cuts long texts
+    // (`group_concat_max_len`) is found out.
+    query.push(
+        ", (SELECT CONCAT_WS('', COUNT(*), ';', \
+            GROUP_CONCAT(a.service_id, ':', a.id, ';' SEPARATOR '')) \
+            FROM activations a WHERE a.system_id = systems.id) AS activated, \
+            s.id IS NOT NULL AND EXISTS (SELECT 1 FROM subscription_product_classes c \
+            WHERE c.subscription_id = s.id AND c.product_class = ",
+    );
+    query.push_bind(question.product_class.clone());
+    query.push(") AS included, ").push(SubscriptionRow::COLUMNS);
+    query.push(" FROM systems LEFT JOIN subscriptions s ON s.id = ");
+    if let Some(regcodes) = &question.regcodes {
+        query.push(
+            "IF(systems.proxy_byos_mode = 0, (SELECT MIN(id) FROM subscriptions WHERE regcode IN (",
+        );
+        let mut list = query.separated(", ");
+        for regcode in regcodes {
+            list.push_bind(regcode.clone());
+        }
+        if regcodes.is_empty() {
+            query.push("NULL");
+        }
+        query.push(")), ");
+    }
+    // A subselect that comes to nothing where nothing is related.
+    query.push(
+        "(SELECT a.subscription_id FROM activations a WHERE a.system_id = systems.id AND a.service_id IN (",
+    );
+    if question.related.is_empty() {
+        query.push("NULL");
+    }
+    push_ids(query, &question.related);
+    query.push(") ORDER BY a.id LIMIT 1)");
+    if question.regcodes.is_some() {
+        query.push(")");
+    }
+}
+
+fn told(row: &MySqlRow) -> Result<Option<Told>, sqlx::Error> {
+    let activated: Option<String> = row.try_get_unchecked("activated")?;
+    let Some(activated) = activated.as_deref().and_then(pairs) else {
+        return Ok(None);
+    };
+    let included: Option<i64> = row.try_get_unchecked("included")?;
+    Ok(Some(Told {
+        activated,
+        subscription: SubscriptionRow::from_row(row)?,
+        included: included == Some(1),
+    }))
+}
+
+/// `2;8:1;3:4;` as pairs, sorted; nothing when some are missing.
+fn pairs(text: &str) -> Option<Vec<(u64, u64)>> {
+    let mut parts = text.strip_suffix(';')?.split(';');
+    let count: usize = parts.next()?.parse().ok()?;
+    let pair = |part: &str| {
+        let (service, activation) = part.split_once(':')?;
+        Some((service.parse().ok()?, activation.parse().ok()?))
+    };
+    let mut pairs: Vec<_> = parts.map(pair).collect::<Option<_>>()?;
+    pairs.sort_unstable();
+    (pairs.len() == count).then_some(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_was_cut_says_so() {
+        assert_eq!(pairs("0;"), Some(vec![]));
+        assert_eq!(pairs("2;8:1;3:44;"), Some(vec![(3, 44), (8, 1)]));
+        for cut in [
+            "2;8:1;3:44",
+            "2;8:1;3:4",
+            "2;8:1;",
+            "2;8:1",
+            "2;8:",
+            "2;",
+            "2",
+            "",
+        ] {
+            assert_eq!(pairs(cut), None, "{cut}");
+        }
     }
 }

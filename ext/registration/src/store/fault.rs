@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     TooLong,
     /// This connection (or this server) does not take writes.
     ReadOnly,
+    /// The catalog's versions were there when the connection was opened, and are no more.
+    NoVersions,
     /// The server answered that it cannot: full, shutting down, out of memory …
     Server,
     /// A row that is referred to is gone, or a unique value is taken: somebody else was faster.
@@ -42,6 +44,7 @@ pub(crate) fn classify(error: &sqlx::Error) -> Fault {
         1153 => Fault::TooLong,
         1290 | 1792 | 1836 | 1047 => Fault::ReadOnly,
         1062 | 1451 | 1452 => Fault::Race,
+        1146 if database.message().contains("rmt_rs_catalog_versions") => Fault::NoVersions,
         1044 | 1045 | 1048 | 1049 | 1054 | 1142 | 1143 | 1146 | 1364 => Fault::Schema,
         // The server is ending, or has ended this connection.
         1053 | 1927 | 4031 => Fault::Lost,
@@ -58,7 +61,7 @@ pub(crate) fn describe(error: &sqlx::Error) -> String {
         Some(database) => {
             let number = database.downcast_ref::<MySqlDatabaseError>().number();
             match classify(error) {
-                Fault::ReadOnly | Fault::Schema | Fault::Rollback => {
+                Fault::ReadOnly | Fault::NoVersions | Fault::Schema | Fault::Rollback => {
                     format!("database error {number}: {}", database.message())
                 }
                 _ => format!("database error {number}"),

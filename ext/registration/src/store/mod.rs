@@ -14,13 +14,14 @@ mod subscriptions;
 mod system_row;
 mod systems;
 mod updates;
+mod versions;
 
 pub(crate) use activations::Activated;
 pub use activations::ActivationKey;
 pub(crate) use catalog::spellings;
-pub use catalog::{Criteria, Relatives, Wanted};
+pub use catalog::{Criteria, Wanted};
 pub use config::{DatabaseConfig, Secret, Tls, TlsMode};
-pub(crate) use credentials::Candidate;
+pub(crate) use credentials::{Candidate, Question, Told};
 pub use pool::Store;
 pub use profiles::NewProfile;
 pub use session::{Interruption, Recovery, Session};

@@ -110,6 +110,8 @@ pub struct Connection {
     pub(super) longest_packet: usize,
     /// Whether it answers `INSERT … RETURNING`.
     pub(super) returns_rows: bool,
+    /// Whether the catalog has versions.
+    pub(super) versions: bool,
 }
 
 /// Opens connections whose session is the one Rails opens.
@@ -170,17 +172,19 @@ impl managed::Manager for Connector {
     async fn create(&self) -> Result<Connection, sqlx::Error> {
         let mut wire = self.options.connect().await?;
         wire.execute(AssertSqlSafe(self.session.clone())).await?;
-        let row = wire
-            .fetch_one("SELECT @@max_allowed_packet, VERSION()")
-            .await?;
+        let complete = super::versions::complete();
+        let questions = format!("SELECT @@max_allowed_packet, VERSION(), {complete}");
+        let row = wire.fetch_one(AssertSqlSafe(questions)).await?;
         let longest: u64 = row.try_get_unchecked(0)?;
         let version: String = row.try_get_unchecked(1)?;
+        let versions: i64 = row.try_get_unchecked(2)?;
         let returns_rows = returns_rows(&version);
         self.returns_rows.store(returns_rows, Ordering::Relaxed);
         Ok(Connection {
             wire,
             longest_packet: usize::try_from(longest).unwrap_or(usize::MAX),
             returns_rows,
+            versions: versions == 1,
         })
     }
 

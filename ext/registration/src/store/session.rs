@@ -117,6 +117,11 @@ impl Session {
             .unwrap_or(Err(Interruption::Silence(limit)))
     }
 
+    /// Whether the catalog had versions when the connection was opened.
+    pub(crate) fn has_versions(&self) -> bool {
+        self.connection.versions
+    }
+
     pub(crate) fn statement_timeout(&self) -> Duration {
         self.statement_timeout
     }
@@ -160,8 +165,9 @@ impl Session {
                 let error = self.give_up(Interruption::Database(error));
                 return (recovery, Failure { error, written });
             }
-            Fault::ReadOnly => {
-                // Behind a proxy the next connection may lead to a server that takes writes.
+            Fault::ReadOnly | Fault::NoVersions => {
+                // Behind a proxy the next connection may lead to a server that takes writes; and the
+                // next one knows that the catalog has no versions any more.
                 let error = self.give_up(Interruption::Database(error));
                 return (Recovery::Again, Failure::unwritten(error));
             }

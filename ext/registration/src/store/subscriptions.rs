@@ -44,9 +44,12 @@ pub struct SubscriptionRow {
 
 impl SubscriptionRow {
     /// Under names of their own, for statements that have other tables besides; the table is `s`.
-    pub(super) const COLUMNS: &'static str = "s.id AS subscription_id, s.regcode, \
-        s.name AS subscription_name, s.kind, s.status, s.starts_at, s.expires_at, s.system_limit, \
-        s.systems_count, s.virtual_count, s.created_at, s.updated_at";
+    pub(super) const COLUMNS: &'static str = "s.id AS subscription_id, \
+        s.regcode AS subscription_regcode, s.name AS subscription_name, s.kind AS subscription_kind, \
+        s.status AS subscription_status, s.starts_at AS subscription_starts_at, \
+        s.expires_at AS subscription_expires_at, s.system_limit AS subscription_system_limit, \
+        s.systems_count AS subscription_systems_count, s.virtual_count AS subscription_virtual_count, \
+        s.created_at AS subscription_created_at, s.updated_at AS subscription_updated_at";
 
     /// None for a row without subscription.
     pub(super) fn from_row(row: &MySqlRow) -> Result<Option<Self>, sqlx::Error> {
@@ -55,17 +58,17 @@ impl SubscriptionRow {
         };
         Ok(Some(Self {
             id,
-            regcode: row.try_get_unchecked("regcode")?,
+            regcode: row.try_get_unchecked("subscription_regcode")?,
             name: row.try_get_unchecked("subscription_name")?,
-            kind: row.try_get_unchecked("kind")?,
-            status: row.try_get_unchecked("status")?,
-            starts_at: row.try_get_unchecked("starts_at")?,
-            expires_at: row.try_get_unchecked("expires_at")?,
-            system_limit: row.try_get_unchecked("system_limit")?,
-            systems_count: row.try_get_unchecked("systems_count")?,
-            virtual_count: row.try_get_unchecked("virtual_count")?,
-            created_at: row.try_get_unchecked("created_at")?,
-            updated_at: row.try_get_unchecked("updated_at")?,
+            kind: row.try_get_unchecked("subscription_kind")?,
+            status: row.try_get_unchecked("subscription_status")?,
+            starts_at: row.try_get_unchecked("subscription_starts_at")?,
+            expires_at: row.try_get_unchecked("subscription_expires_at")?,
+            system_limit: row.try_get_unchecked("subscription_system_limit")?,
+            systems_count: row.try_get_unchecked("subscription_systems_count")?,
+            virtual_count: row.try_get_unchecked("subscription_virtual_count")?,
+            created_at: row.try_get_unchecked("subscription_created_at")?,
+            updated_at: row.try_get_unchecked("subscription_updated_at")?,
         }))
     }
 

@@ -55,9 +55,11 @@ pub struct SystemRow {
 }
 
 impl SystemRow {
-    pub(super) const COLUMNS: &'static str = "id, login, password, hostname, registered_at, \
-         last_seen_at, created_at, updated_at, scc_registered_at, scc_system_id, system_token, \
-         system_information, instance_data, proxy_byos_mode, pubcloud_reg_code";
+    pub(super) const COLUMNS: &'static str = "systems.id, systems.login, systems.password, \
+         systems.hostname, systems.registered_at, systems.last_seen_at, systems.created_at, \
+         systems.updated_at, systems.scc_registered_at, systems.scc_system_id, \
+         systems.system_token, systems.system_information, systems.instance_data, \
+         systems.proxy_byos_mode, systems.pubcloud_reg_code";
 
     pub(super) fn from_row(row: &MySqlRow) -> Result<Self, sqlx::Error> {
         Ok(Self {

@@ -76,6 +76,28 @@ impl Server {
         name
     }
 
+    /// Installs the triggers that count changes of the catalog in `database`.
+    pub async fn install_triggers(&self, database: &str) {
+        self.run_generators(database, "install.sql").await;
+    }
+
+    /// Removes them.
+    pub async fn remove_triggers(&self, database: &str) {
+        self.run_generators(database, "remove.sql").await;
+    }
+
+    async fn run_generators(&self, database: &str, file: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../lib/generators/rmt_rs/install")
+            .join(file);
+        let statements = std::fs::read_to_string(path).unwrap();
+        let mut root = self.root(database).await;
+        sqlx::raw_sql(AssertSqlSafe(statements))
+            .execute(&mut root)
+            .await
+            .unwrap();
+    }
+
     /// A connection that may do everything.
     pub async fn root(&self, database: &str) -> MySqlConnection {
         self.root_options(database).connect().await.unwrap()

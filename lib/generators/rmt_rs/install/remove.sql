@@ -1,0 +1,22 @@
+-- The rows first: without them nobody relies on the triggers any more.
+CREATE TABLE IF NOT EXISTS rmt_rs_catalog_versions (id tinyint unsigned NOT NULL PRIMARY KEY, version bigint unsigned NOT NULL);
+DELETE FROM rmt_rs_catalog_versions;
+DROP TRIGGER IF EXISTS rmt_rs_products_insert;
+DROP TRIGGER IF EXISTS rmt_rs_products_update;
+DROP TRIGGER IF EXISTS rmt_rs_products_delete;
+DROP TRIGGER IF EXISTS rmt_rs_products_extensions_insert;
+DROP TRIGGER IF EXISTS rmt_rs_products_extensions_update;
+DROP TRIGGER IF EXISTS rmt_rs_products_extensions_delete;
+DROP TRIGGER IF EXISTS rmt_rs_product_predecessors_insert;
+DROP TRIGGER IF EXISTS rmt_rs_product_predecessors_update;
+DROP TRIGGER IF EXISTS rmt_rs_product_predecessors_delete;
+DROP TRIGGER IF EXISTS rmt_rs_services_insert;
+DROP TRIGGER IF EXISTS rmt_rs_services_update;
+DROP TRIGGER IF EXISTS rmt_rs_services_delete;
+DROP TRIGGER IF EXISTS rmt_rs_repositories_insert;
+DROP TRIGGER IF EXISTS rmt_rs_repositories_update;
+DROP TRIGGER IF EXISTS rmt_rs_repositories_delete;
+DROP TRIGGER IF EXISTS rmt_rs_repositories_services_insert;
+DROP TRIGGER IF EXISTS rmt_rs_repositories_services_update;
+DROP TRIGGER IF EXISTS rmt_rs_repositories_services_delete;
+DROP TABLE IF EXISTS rmt_rs_catalog_versions;

@@ -1,0 +1,40 @@
+# frozen_string_literal: true
+
+module RmtRs
+  # The triggers that count changes of the catalog. With them the core remembers products and answers about
+  # them for as long as nothing has changed; without them it reads them for each request.
+  #
+  # Their statements are in two files, which the generator `rmt_rs:install` makes a migration of.
+  #
+  # @example
+  #   RmtRs::CatalogVersions.complete?(ActiveRecord::Base.connection) # => true
+  module CatalogVersions
+    DIRECTORY = File.expand_path('../generators/rmt_rs/install', __dir__)
+    # Statements that install table and triggers; a second time they do the same.
+    INSTALL = File.join(DIRECTORY, 'install.sql')
+    # Statements that remove them, if they are there.
+    REMOVE = File.join(DIRECTORY, 'remove.sql')
+    # Rows of the table; they come last.
+    ROWS = 16
+
+    module_function
+
+    # @return [Array<String>] names of the triggers
+    def triggers
+      File.read(INSTALL, encoding: 'UTF-8').scan(/^CREATE TRIGGER (\w+)/).flatten
+    end
+
+    # Whether all triggers are there, as the core also finds out for itself.
+    #
+    # @param connection [ActiveRecord::ConnectionAdapters::AbstractAdapter]
+    # @return [Boolean]
+    # @raise [ActiveRecord::ActiveRecordError] what the database says
+    def complete?(connection)
+      installed = connection.select_values('SELECT trigger_name FROM information_schema.triggers ' \
+                                           'WHERE trigger_schema = DATABASE()')
+      return false unless (triggers - installed).empty?
+
+      connection.select_value('SELECT COUNT(*) FROM rmt_rs_catalog_versions').to_i == ROWS
+    end
+  end
+end
