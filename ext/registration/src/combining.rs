@@ -20,9 +20,17 @@ use crate::{Failure, Progress, Registration, Written};
 /// Statements in flight at most: while one waits for its commit, the next one is carried out.
 const WRITERS: usize = 2;
 
-/// Systems in a statement at most. It is 1, 2, 4 … of them, so that a connection has seven such
-/// statements to keep prepared and not as many as there are numbers.
+/// Systems in a statement at most.
 const BATCH: usize = 64;
+
+/// Of so many that wait, how many go into the next statement: all of a few, else 16, 32, 64. So a
+/// connection has eleven such statements to keep prepared and not as many as there are numbers.
+fn share(waiting: usize) -> usize {
+    match waiting {
+        0..=8 => waiting,
+        _ => 1 << waiting.ilog2(),
+    }
+}
 
 /// What announces without profiles share.
 #[derive(Clone, Default)]
@@ -131,7 +139,7 @@ impl Combining {
         });
         let count = match fitting.count() {
             0 => queue.waiting.len().min(1),
-            count => 1 << count.ilog2(),
+            count => share(count),
         };
         queue.waiting.drain(..count).collect()
     }
@@ -217,7 +225,9 @@ impl Drop for Turn {
 /// Stores all of `batch` at once, or lets each of them go on by itself.
 async fn store(mut session: Session, batch: Vec<Waiting>) {
     let systems: Vec<&NewSystem> = batch.iter().map(|waiting| &*waiting.system).collect();
-    let interruption = match session.insert_systems(&systems).await {
+    // Those who left can make it another number.
+    let usual = systems.len() == share(systems.len());
+    let interruption = match session.insert_systems(&systems, usual).await {
         Ok(ids) => {
             for (waiting, id) in batch.into_iter().zip(ids) {
                 waiting.answer(Answer::Stored(id));

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use common::server::Server;
 use common::way::{Accident, accident_on};
-use common::{Noon, config, registration};
+use common::{Noon, config};
 use registration::{
     Announced, DatabaseConfig, Entropy, Error, Failure, OperatingSystem, Progress, Registration,
     Store, Written,
@@ -49,6 +49,19 @@ struct Gate<'a> {
     server: &'a Server,
     database: String,
     keeper: MySqlConnection,
+}
+
+/// How to reach `database`, with more time than a gate is ever closed: a busy machine is slow.
+fn patient(server: &Server, database: &str) -> DatabaseConfig {
+    DatabaseConfig {
+        statement_timeout_ms: 15_000,
+        pool_timeout_ms: 15_000,
+        ..config(server, database)
+    }
+}
+
+fn registration(server: &Server, database: &str) -> Registration {
+    Registration::new(&patient(server, database)).unwrap()
 }
 
 type Task = JoinHandle<Result<Announced, Failure>>;
@@ -201,7 +214,7 @@ async fn share_a_statement(server: &Server) {
     let mut gate = Gate::new(server, "share").await;
     let registration = registration(server, &gate.database);
     let mut all = 0;
-    for (count, statements) in [(64, 1), (1, 1), (7, 3), (65, 2), (130, 3)] {
+    for (count, statements) in [(64, 1), (1, 1), (7, 1), (11, 2), (65, 2), (130, 3)] {
         let (inserts, results) = gate.together(&registration, named(count)).await;
         assert_eq!(inserts, statements, "{count}");
         let announced: Vec<_> = results.into_iter().map(Result::unwrap).collect();
@@ -229,9 +242,9 @@ async fn are_prepared_in_few_lengths(server: &Server) {
     for count in 1..=80 {
         gate.together(&registration, named(count)).await;
     }
-    // 1, 2, 4 … 64 rows, on each connection: there are no more than writers.
+    // 1 to 8, 16, 32, 64 rows, on each connection: there are no more than writers.
     let once = prepared().await - before;
-    assert!((7..=14).contains(&once), "{once} statements prepared");
+    assert!((11..=22).contains(&once), "{once} statements prepared");
 }
 
 async fn one_alone_does_not_wait(server: &Server) {
@@ -331,7 +344,7 @@ async fn who_left_before_is_not_written_who_left_after_is(server: &Server) {
 fn through(server: &Server, database: &str, port: u16) -> Registration {
     let config = DatabaseConfig {
         port,
-        ..config(server, database)
+        ..patient(server, database)
     };
     Registration::new(&config).unwrap()
 }
@@ -398,7 +411,7 @@ async fn what_the_database_undid_is_done_again(server: &Server) {
     }
     let waiting =
         "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'";
-    let deadline = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + Duration::from_secs(10);
     while gate.read(waiting).await != "1" && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -429,8 +442,8 @@ async fn large_ones_share_as_far_as_the_server_reads(server: &Server) {
     let (inserts, mut results) = gate.together(&registration, params).await;
     let restore = format!("SET GLOBAL max_allowed_packet = {length}");
     root.execute(AssertSqlSafe(restore)).await.unwrap();
-    // Three, of which two; the third; after the one that is too large, four of the five that fit; two.
-    assert_eq!(inserts, 4);
+    // Three; after the one that is too large the five that fit; one.
+    assert_eq!(inserts, 3);
     let failure = results.remove(3).unwrap_err();
     assert_eq!(
         failure.error.to_string(),
@@ -444,7 +457,7 @@ async fn large_ones_share_as_far_as_the_server_reads(server: &Server) {
 
 async fn a_silent_server_is_given_up(server: &Server) {
     let mut gate = Gate::new(server, "silent").await;
-    let registration = registration(server, &gate.database);
+    let registration = Registration::new(&config(server, &gate.database)).unwrap();
     gate.close("gate2").await;
     let mut params = named(3);
     params.push(json!({"hostname": "gate2"}));
@@ -473,7 +486,7 @@ impl Entropy for NoJitter {
 
 async fn a_panic_strands_nobody(server: &Server) {
     let mut gate = Gate::new(server, "panic").await;
-    let store = Store::new(&config(server, &gate.database)).unwrap();
+    let store = Store::new(&patient(server, &gate.database)).unwrap();
     let registration = Registration::with_sources(store, Arc::new(Noon), Arc::new(NoJitter));
     let busy = gate.occupy(&registration, "gate1 undone").await;
     let mut tasks = Vec::new();

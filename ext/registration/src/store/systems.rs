@@ -75,13 +75,15 @@ impl Session {
     }
 
     /// Stores `systems`, all or none of them, in one statement that is its own transaction, and returns
-    /// their ids, in their order. [`Session::begin_write`] was called for each.
+    /// their ids, in their order. [`Session::begin_write`] was called for each. With a `usual` number of
+    /// them the statement is kept prepared.
     ///
     /// # Errors
     /// What the database says.
     pub(crate) async fn insert_systems(
         &mut self,
         systems: &[&NewSystem],
+        usual: bool,
     ) -> Result<Vec<u64>, Interruption> {
         let limit = self.statement_timeout();
         Self::bounded(limit, async {
@@ -106,8 +108,7 @@ impl Session {
             query.push(" RETURNING login, id");
             let rows = query
                 .build()
-                // Only few lengths are worth being kept prepared, see `combining`.
-                .persistent(systems.len().is_power_of_two())
+                .persistent(usual)
                 .fetch_all(self.connection())
                 .await?;
             let mut ids: HashMap<String, u64> = HashMap::with_capacity(rows.len());
