@@ -58,7 +58,8 @@ module RmtRs
           endpoints = Endpoints.new(application.routes, survey)
           stack = Stack.new(application.config.middleware)
           operations = stack.place ? endpoints.operations : []
-          @door = Door.new(stack, settings(operations), application) if operations.any?
+          events = Events.new(stack, application.config.filter_parameters, endpoints.zypper_step)
+          @door = Door.new(stack, settings(operations), events) if operations.any?
           report(stack, endpoints, operations)
         end
 

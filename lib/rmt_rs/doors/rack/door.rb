@@ -16,11 +16,11 @@ module RmtRs
 
         # @param stack [Stack]
         # @param settings [Hash] what Rust has to know: operations, tokens_enabled, and how answers look
-        # @param application [Rails::Application]
-        def initialize(stack, settings, application)
+        # @param events [Events]
+        def initialize(stack, settings, events)
           @place = stack.place
           @settings = Native::Settings.new(JSON.generate(settings))
-          @events = Events.new(stack, application.config.filter_parameters)
+          @events = events
           @headers = ActionDispatch::Response.default_headers.dup.freeze
           @tells_runtime = stack.does?('Rack::Runtime')
           @tells_id = stack.does?('ActionDispatch::RequestId')

@@ -55,6 +55,12 @@ module RmtRs
           ENDPOINTS.keys - reasons.keys
         end
 
+        # @return [Proc, nil] RMT's own callback that authenticates zypper for a service
+        def zypper_step
+          controller = 'ServicesController'.safe_constantize
+          @survey.steps(controller).grep(Proc).first if controller
+        end
+
         private
 
         def reason(operation, endpoint)

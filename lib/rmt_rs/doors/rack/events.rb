@@ -18,10 +18,12 @@ module RmtRs
 
         # @param stack [Stack]
         # @param filters [Array] of parameters that nobody is to read, as Rails has them
-        def initialize(stack, filters)
+        # @param zypper_step [Proc, nil] RMT's own callback that authenticates zypper for a service
+        def initialize(stack, filters, zypper_step)
           @writes_started = stack.does?('Rails::Rack::Logger')
           @senders = ActionDispatch::RemoteIp.new(->(_) {}, *stack.arguments_of('ActionDispatch::RemoteIp'))
           @filter = ActiveSupport::ParameterFilter.new(filters)
+          @zypper_step = zypper_step
           # By controllers.
           @wrappers = {}
           @paths = {}
@@ -44,10 +46,11 @@ module RmtRs
 
         # Says that a callback has ended a request.
         #
-        # @param step [String] its name
+        # @param step [String] its name; `block` for the one that has none
         # @return [void]
         def halted(step)
-          ActiveSupport::Notifications.instrument('halted_callback.action_controller', filter: step.to_sym)
+          filter = step == 'block' ? @zypper_step : step.to_sym
+          ActiveSupport::Notifications.instrument('halted_callback.action_controller', filter: filter)
         end
 
         private

@@ -26,6 +26,10 @@ module RmtRs
           @middleware = middleware.to_a
         end
 
+        # Whose rules for parameters, headers and the rest the door follows.
+        RULES = { 'Rails' => [Rails::VERSION::STRING, '6.1'], 'Rack' => [::Rack.release, '2.2'] }.freeze
+        private_constant :RULES
+
         # @return [Symbol, nil] `:front` or `:end`; nil when there is no place for a door
         def place
           return if missing.any?
@@ -35,7 +39,7 @@ module RmtRs
 
         # @return [Array<String>] what keeps a door from the front of the stack, or from opening at all
         def reasons
-          missing.map { |name| "the stack has no #{name}" } + unknown(:front).map { |name| "#{name} is not known" }
+          missing + unknown(:front).map { |name| "#{name} is not known" }
         end
 
         # @param name [String] of a middleware
@@ -58,7 +62,9 @@ module RmtRs
         end
 
         def missing
-          DONE_ANYWAY - @middleware.map(&:name)
+          rules = RULES.reject { |_, (version, known)| version.start_with?("#{known}.") }
+          rules.map { |name, (version, known)| "#{name} #{version} may have other rules than #{known}" } +
+            (DONE_ANYWAY - @middleware.map(&:name)).map { |name| "the stack has no #{name}" }
         end
 
         def unknown(place)
