@@ -21,9 +21,22 @@ const AT_ONCE: usize = 4;
 const MOST_THREADS: usize = 4;
 
 impl Registration {
-    /// Has trees rendered, without waiting for it, if none were yet or the catalog's version is
-    /// another one than then; one job at a time, and with a pause after each.
-    pub(crate) fn remember_ahead(&self, version: Option<u64>) {
+    /// To be called where the catalog has versions: has trees rendered, without waiting for it, if
+    /// none were yet in this process.
+    pub(crate) fn render_ahead_at_first(&self) {
+        self.spawn_if_due(None);
+    }
+
+    /// Has trees rendered, without waiting for it, if the catalog's version is another one than it was
+    /// then. Nothing happens where it has none.
+    pub(crate) fn catalog_was_seen(&self, version: Option<u64>) {
+        if version.is_some() {
+            self.spawn_if_due(version);
+        }
+    }
+
+    /// One job at a time, and with a pause after each.
+    fn spawn_if_due(&self, version: Option<u64>) {
         if self.memory.render_ahead(version, self.clock.now()) {
             let registration = self.clone();
             tokio::spawn(async move { registration.render_ahead().await });

@@ -184,7 +184,7 @@ impl Registration {
     ) -> Result<Authenticated, Failure> {
         let authentication = Authentication::new(credentials, self.clock.now(), progress);
         let authenticated = self.carry_out(&authentication).await?;
-        self.remember_ahead(authenticated.version);
+        self.catalog_was_seen(authenticated.version);
         Ok(authenticated)
     }
 

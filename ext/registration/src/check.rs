@@ -124,7 +124,7 @@ impl Registration {
         };
         let (authenticated, checked) = self.carry_out(&check).await?;
         if let Some(authenticated) = &authenticated {
-            self.remember_ahead(authenticated.version);
+            self.catalog_was_seen(authenticated.version);
         }
         Ok((authenticated, checked))
     }

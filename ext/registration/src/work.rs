@@ -47,7 +47,7 @@ impl Registration {
             let session = self.store.session().await;
             let mut session = session.map_err(|failure| Failure { written, ..failure })?;
             if session.has_versions() {
-                self.remember_ahead(None);
+                self.render_ahead_at_first();
             }
             if written == Written::Perhaps {
                 match work.look(&mut session).await {

@@ -31,6 +31,7 @@ async fn memory_against_a_database() {
     all_say_the_same_as_without_memory(&server).await;
     what_is_not_committed_is_not_seen(&server).await;
     triggers_come_and_go(&server).await;
+    trees_are_read_ahead(&server).await;
     a_cut_list_is_read_anew(&server).await;
 }
 
@@ -422,7 +423,6 @@ async fn triggers_come_and_go(server: &Server) {
     };
     let registered = registration(server, &place.name);
     assert!(!remembered(selects(&registered).await));
-
     // Twice is as good as once.
     for _ in 0..2 {
         server.install_triggers(&place.name).await;
@@ -454,6 +454,39 @@ async fn triggers_come_and_go(server: &Server) {
         assert!(!remembered(selects(&registered).await));
     }
     assert_eq!(place.read("SHOW TRIGGERS").await, "");
+}
+
+/// The first to ask for a base product finds it read, where there are triggers; nothing is read ahead
+/// where there are none.
+async fn trees_are_read_ahead(server: &Server) {
+    let place = Place::new(server, "memory_ahead").await;
+    place.system("").await;
+    place
+        .run("INSERT INTO activations VALUES (1, 1, 1, NOW(), NOW(), NULL)")
+        .await;
+    for triggers in [false, true] {
+        if triggers {
+            server.install_triggers(&place.name).await;
+        }
+        let registration = registration(server, &place.name);
+        let progress = Progress::default();
+        registration
+            .announce(br#"{"hostname":"h"}"#, &progress)
+            .await
+            .unwrap();
+        registration
+            .authenticate(&client(""), &progress)
+            .await
+            .unwrap();
+        quiet(server).await;
+        let before = server.counters().await;
+        show(&registration, &client(""), &product("SLES", "15.6"))
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let selects = server.since(&before).await[0];
+        assert_eq!(selects, if triggers { 3 } else { 4 });
+    }
 }
 
 async fn a_cut_list_is_read_anew(server: &Server) {
