@@ -30,7 +30,7 @@ module RmtRs
             stack = Rails.application.middleware
             # Before that it is a list of wishes.
             built = stack.is_a?(ActionDispatch::MiddlewareStack)
-            built && (@etags = stack.include?(Rack::ETag))
+            built && (@etags = stack.include?(::Rack::ETag))
           end
 
           # What Rack and Puma find out of a body. Rack's own way takes many times as long for a tree of products: OpenSSL
