@@ -48,6 +48,7 @@ class Profile
   # @return [void]
   def run
     stage = Comparison::Stage.new(@plan, method(:say)).open
+    stage.show_catalog(@plan.catalog_of(Comparison::SCENARIOS.fetch('steady')))
     @plan.doors.each { |door| report(door, measure(stage, door)) }
   ensure
     stage&.close
