@@ -38,8 +38,6 @@ module RmtRs
       connect_timeout: Key.new(2.0, SECONDS[0.1..60], 'seconds from 0.1 to 60'),
       # Seconds after which a request that has no result yet is answered with 503.
       deadline: Key.new(4.0, SECONDS[0.5..60], 'seconds from 0.5 to 60'),
-      # Threads of the Rust runtime per process.
-      threads: Key.new(1, WHOLE[1..64], 'a whole number from 1 to 64'),
       # Parts of the database configuration that differ from Rails'.
       host: Key.new(nil, TEXT, 'a host name or address'),
       port: Key.new(nil, WHOLE[1..65_535], 'a port number from 1 to 65535'),
@@ -138,8 +136,7 @@ module RmtRs
         database: database.merge(connect_timeout_ms: milliseconds[:connect_timeout],
                                  pool_timeout_ms: milliseconds[:connect_timeout],
                                  statement_timeout_ms: milliseconds[:deadline]),
-        deadline_ms: milliseconds[:deadline],
-        threads: @values[:threads]
+        deadline_ms: milliseconds[:deadline]
       )
     end
 

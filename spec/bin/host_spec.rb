@@ -35,7 +35,7 @@ RSpec.describe 'bin/host' do
 
   it 'refuses what it cannot do before anything starts' do
     taken = TCPServer.new('127.0.0.1', 0)
-    [%w[--door window], %w[--door rack], %w[--rmt /nowhere], ['--port', taken.addr[1].to_s], %w[--unknown]].each do |wrong|
+    [%w[--door window], %w[--rmt /nowhere], ['--port', taken.addr[1].to_s], %w[--unknown]].each do |wrong|
       pid, output = start(*wrong)
       expect([Process.wait2(pid).last.exitstatus, output.read]).to eq([2, '']), wrong.join(' ')
     end

@@ -58,21 +58,20 @@ RSpec.describe RmtRs::Configuration do
   end
 
   it 'has defaults, and takes other values' do
-    expect(native).to include('deadline_ms' => 4000, 'threads' => 1,
+    expect(native).to include('deadline_ms' => 4000,
                               'database' => include('statement_timeout_ms' => 4000))
-    expect(native({ deadline: '2.5', threads: 2, connect_timeout: 1 }))
-      .to include('deadline_ms' => 2500, 'threads' => 2, 'database' => include('connect_timeout_ms' => 1000))
+    expect(native({ deadline: '2.5', connect_timeout: 1 }))
+      .to include('deadline_ms' => 2500, 'database' => include('connect_timeout_ms' => 1000))
   end
 
   {
-    { door: 'window' } => /rmt_rs: door: "window" is not allowed: give off or controller .*RMT_RS_DOOR/,
+    { door: 'window' } => /rmt_rs: door: "window" is not allowed: give off, controller, rack .*RMT_RS_DOOR/,
     { door: true } => /rmt_rs: door: true is not allowed/,
     { pool: 0 } => /rmt_rs: pool: 0 is not allowed: give a whole number from 1 to 1000/,
     { pool: 'many' } => /rmt_rs: pool: "many"/,
     { port: 70_000 } => /rmt_rs: port: 70000/,
     { deadline: 'soon' } => /rmt_rs: deadline: "soon" is not allowed: give seconds from 0.5 to 60/,
     { connect_timeout: -1 } => /rmt_rs: connect_timeout: -1/,
-    { threads: 1.5 } => /rmt_rs: threads/,
     { host: '' } => /rmt_rs: host/,
     { ssl_mode: 'maybe' } => /rmt_rs: ssl_mode: "maybe" is not allowed: give disabled, preferred/,
     { sslca: '/nowhere' } => %r{rmt_rs: sslca: "/nowhere" is not allowed: give the path of a readable file},

@@ -8,7 +8,7 @@ use crate::catalog::Rendering;
 use crate::check::{Checked, without_service};
 use crate::error::{Error, Failure};
 use crate::source::whole_seconds;
-use crate::store::{ActivationKey, Interruption, Session, SystemRow};
+use crate::store::{ActivationKey, Interruption, NewActivation, Session, SystemRow, Together};
 use crate::work::Work;
 use crate::{Progress, Registration};
 
@@ -96,29 +96,38 @@ impl Wanted {
         body.ok_or_else(|| Failure::unwritten(Error::Declined("the product was not found")))
     }
 
-    /// Makes it, if it is not there; in the transaction of `change`.
-    pub async fn create(
-        &self,
-        session: &mut Session,
-        system_id: u64,
-        now: PrimitiveDateTime,
-    ) -> Result<Created, Interruption> {
-        let Self {
-            service_id,
-            subscription_id,
-            ..
-        } = *self;
-        let key = session
-            .insert_activation(system_id, service_id, subscription_id, now)
-            .await?;
-        if let (None, Some(subscription_id)) = (key, subscription_id) {
-            session
-                .link_subscription(system_id, service_id, subscription_id, now)
-                .await?;
+    /// Its row.
+    pub fn row(&self, system_id: u64, now: PrimitiveDateTime) -> NewActivation {
+        NewActivation {
+            system_id,
+            service_id: self.service_id,
+            subscription_id: self.subscription_id,
+            created_at: now,
         }
+    }
+
+    /// Makes it, if it is not there; in the transaction of a change.
+    pub async fn create(
+        session: &mut Session,
+        row: NewActivation,
+    ) -> Result<Created, Interruption> {
+        match session.insert_activation(row).await? {
+            Some(key) => Ok(Created {
+                key: Some(key),
+                saved: true,
+            }),
+            None => Self::keep(session, row).await,
+        }
+    }
+
+    /// Leaves one that is there, but for its subscription; in the transaction of a change.
+    async fn keep(session: &mut Session, row: NewActivation) -> Result<Created, Interruption> {
         // RMT saves an activation that has a subscription, even if it is the one it had.
-        let saved = key.is_some() || subscription_id.is_some();
-        Ok(Created { key, saved })
+        let saved = row.subscription_id.is_some();
+        if saved {
+            session.link_subscription(row).await?;
+        }
+        Ok(Created { key: None, saved })
     }
 }
 
@@ -141,9 +150,17 @@ impl Work for Activation<'_> {
     async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
         let limit = session.statement_timeout();
         Session::bounded(limit, async {
-            let mut changed = self.change.begin(session).await?;
             let now = whole_seconds(self.change.now);
-            let created = self.wanted.create(session, changed.system.id, now).await?;
+            let row = self.wanted.row(self.change.system_id(), now);
+            let (together, mut changed) = self.change.begin_and_activate(session, row).await?;
+            let created = match together {
+                Together::Done(key) => return Ok((changed, Some(key))),
+                Together::There => Wanted::keep(session, row).await?,
+                Together::Apart => {
+                    changed = self.change.begin(session).await?;
+                    Wanted::create(session, row).await?
+                }
+            };
             if created.saved {
                 self.change.ask_for_report(session, &mut changed).await?;
             }

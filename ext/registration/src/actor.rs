@@ -6,7 +6,9 @@ use crate::activate::Acted;
 use crate::authenticate::Note;
 use crate::error::{Error, Failure};
 use crate::source::{Entropy, uuid, whole_seconds};
-use crate::store::{ActivationKey, Interruption, Session, SystemChanges, SystemRow};
+use crate::store::{
+    ActivationKey, Interruption, NewActivation, Session, SystemChanges, SystemRow, Together,
+};
 use crate::{Progress, Registration};
 
 /// An authenticated system.
@@ -72,11 +74,13 @@ impl<'a> Changing<'a> {
         })
     }
 
-    /// Opens a transaction and writes what is known already, or at least holds the system: the
-    /// changes of one system happen one after the other, and nobody deletes it meanwhile.
-    pub async fn begin(&self, session: &mut Session) -> Result<Changed, Interruption> {
-        session.begin_write(self.progress)?;
-        session.begin().await?;
+    /// Of the system that is changed.
+    pub fn system_id(&self) -> u64 {
+        self.actor.system.id
+    }
+
+    /// What is known already to be written of the system, and what it is then.
+    fn planned(&self) -> (Option<SystemChanges>, Changed) {
         let Actor { system, note, .. } = self.actor;
         let mut changes = SystemChanges {
             system_token: self.system_token.clone(),
@@ -91,10 +95,36 @@ impl<'a> Changing<'a> {
         changes.apply(&mut changed.system);
         let needed = self.system_token.is_some() || note.is_some();
         let changes = Some(self.actor.with_note(changes)).filter(|_| needed);
-        match session.change_or_lock(system.id, changes.as_ref()).await? {
+        (changes, changed)
+    }
+
+    /// Opens a transaction and writes what is known already, or at least holds the system: the
+    /// changes of one system happen one after the other, and nobody deletes it meanwhile.
+    pub async fn begin(&self, session: &mut Session) -> Result<Changed, Interruption> {
+        let (changes, changed) = self.planned();
+        session.begin_write(self.progress)?;
+        session.begin().await?;
+        let system_id = changed.system.id;
+        match session.change_or_lock(system_id, changes.as_ref()).await? {
             true => Ok(changed),
             false => Err(Failure::unwritten(Error::Gone).into()),
         }
+    }
+
+    /// [`Changing::begin`], an activation and the commit, sent together if that can be done: when the system is
+    /// written anyway, and nothing is to follow.
+    pub async fn begin_and_activate(
+        &self,
+        session: &mut Session,
+        activation: NewActivation,
+    ) -> Result<(Together, Changed), Interruption> {
+        let (changes, changed) = self.planned();
+        let Some(changes) = changes.filter(|_| !changed.is_to_be_reported()) else {
+            return Ok((Together::Apart, changed));
+        };
+        session.begin_write(self.progress)?;
+        let together = session.activate_together(&changes, activation).await?;
+        Ok((together, changed))
     }
 
     /// SCC is to be told of a system whose activations changed (RMT: the callbacks of `Activation`).
@@ -104,10 +134,10 @@ impl<'a> Changing<'a> {
         session: &mut Session,
         changed: &mut Changed,
     ) -> Result<(), Interruption> {
-        let never_registered = changed.system.registered_at.is_none();
-        if changed.system.scc_registered_at.is_none() && !never_registered {
+        if !changed.is_to_be_reported() {
             return Ok(());
         }
+        let never_registered = changed.system.registered_at.is_none();
         let now = whole_seconds(self.now);
         let changes = SystemChanges {
             reset_scc: true,
@@ -123,6 +153,11 @@ impl<'a> Changing<'a> {
 }
 
 impl Changed {
+    /// Whether SCC would not hear of a change of its activations.
+    fn is_to_be_reported(&self) -> bool {
+        self.system.scc_registered_at.is_some() || self.system.registered_at.is_none()
+    }
+
     pub fn acted(
         self,
         body: String,

@@ -65,7 +65,7 @@ impl Work for Upgrade<'_> {
                 .collect();
             session.remove_activations(&removed).await?;
             let now = whole_seconds(self.change.now);
-            let created = self.wanted.create(session, system_id, now).await?;
+            let created = Wanted::create(session, self.wanted.row(system_id, now)).await?;
             self.change.ask_for_report(session, &mut changed).await?;
             session.commit().await?;
             Ok((changed, created.key, removed))

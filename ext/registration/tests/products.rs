@@ -33,6 +33,7 @@ async fn products_against_a_database() {
     a_note_is_written_with_the_action_or_at_once(&server).await;
     two_activations_at_a_time_both_succeed(&server).await;
     what_is_activated_again_stays(&server).await;
+    what_an_activation_writes_is_one_exchange(&server).await;
     scc_hears_of_every_change(&server).await;
     strange_parameters_are_no_crash(&server).await;
     codes_of_others_are_refused(&server).await;
@@ -348,6 +349,65 @@ async fn what_is_activated_again_stays(server: &Server) {
 }
 
 /// zypper's requests without token leave the row alone; only the activation itself asks for a report.
+/// Statements with their values in them are sent together; prepared ones could not be.
+async fn what_an_activation_writes_is_one_exchange(server: &Server) {
+    let place = Place::new(server, "together").await;
+    let registration = registration(server, &place.name);
+    let executed = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
+                    WHERE VARIABLE_NAME = 'COM_STMT_EXECUTE'";
+    place.system("system_token = 't'").await;
+    let credentials = client("t");
+    // The first one stores the program's name, which is the client's.
+    let first = act(&registration, &credentials, Action::Activate, &sles("15.6")).await;
+    let credentials = client(&first.unwrap().system_token.unwrap());
+
+    let found = check(&registration, &credentials, Action::Activate, &basesystem()).await;
+    let (authenticated, checked) = found.unwrap();
+    let before = place.read(executed).await;
+    let actor = actor(&authenticated);
+    let acted = carry_out(&registration, Action::Activate, &checked, &actor).await;
+    assert_eq!(place.read(executed).await, before);
+    let acted = acted.unwrap();
+    let key = acted.created[0];
+    let row = "SELECT id, service_id, system_id FROM activations ORDER BY id DESC LIMIT 1";
+    let expected = format!("{} {} {}", key.id, key.service_id, acted.system.id);
+    assert_eq!(place.read(row).await, expected);
+    let token = acted.system_token.unwrap();
+    let read = "SELECT system_token, scc_registered_at IS NULL FROM systems";
+    assert_eq!(place.read(read).await, format!("{token} 1"));
+
+    // Where it is already, the rest is done.
+    let again = act(
+        &registration,
+        &client(&token),
+        Action::Activate,
+        &basesystem(),
+    )
+    .await;
+    let again = again.unwrap();
+    assert_eq!(again.created, []);
+    assert_eq!(place.read("SELECT COUNT(*) FROM activations").await, "2");
+    let token = again.system_token.unwrap();
+    assert_eq!(place.read(read).await, format!("{token} 1"));
+
+    // A system that goes meanwhile leaves nothing behind, and no transaction open.
+    let found = check(
+        &registration,
+        &client(&token),
+        Action::Activate,
+        &basesystem(),
+    )
+    .await;
+    let (authenticated, checked) = found.unwrap();
+    place.run("DELETE FROM systems").await;
+    let actor = common::place::actor(&authenticated);
+    let gone = carry_out(&registration, Action::Activate, &checked, &actor).await;
+    assert!(matches!(gone.unwrap_err().error, Error::Gone));
+    assert_eq!(place.read("SELECT COUNT(*) FROM activations").await, "0");
+    place.system("system_token = 't'").await;
+    assert_eq!(place.read("SELECT COUNT(*) FROM systems").await, "1");
+}
+
 async fn scc_hears_of_every_change(server: &Server) {
     let place = Place::new(server, "reports").await;
     let registration = predictable(server, &place.name);

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use magnus::{Error as RubyError, Ruby};
 use registration::{DatabaseConfig, Error, Failure, Progress, Registration, Written};
 use serde::Deserialize;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 
 use crate::gvl::Leaked;
 use crate::slot::{Slot, Waited};
@@ -26,8 +27,6 @@ pub struct Config {
     database: DatabaseConfig,
     /// Milliseconds a Ruby thread waits for an operation.
     deadline_ms: u64,
-    /// Threads of the runtime.
-    threads: usize,
 }
 
 static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
@@ -39,8 +38,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The runtime and pool of one process.
 struct Process {
     handle: Handle,
-    /// Taken when it is shut down.
-    runtime: Mutex<Option<Runtime>>,
+    /// Dropped when it is to end.
+    alive: Mutex<Option<oneshot::Sender<()>>>,
     registration: Registration,
     deadline: Duration,
     generation: u64,
@@ -114,14 +113,11 @@ pub fn shut_down(ruby: &Ruby) {
     });
     let deadline = Instant::now() + FAREWELL;
     gvl::without_gvl(ruby, || slot.wait(deadline), || slot.wake());
-    let runtime = instance
-        .runtime
+    let mut alive = instance
+        .alive
         .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    if let Some(runtime) = runtime {
-        runtime.shutdown_background();
-    }
+        .unwrap_or_else(PoisonError::into_inner);
+    *alive = None;
 }
 
 /// This process's instance, made if there is none yet.
@@ -149,15 +145,18 @@ fn current() -> Option<&'static Process> {
 
 impl Process {
     fn new(config: &Config) -> Result<Self, Failure> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(config.threads)
-            .thread_name("rmt_rs")
-            .enable_all()
-            .build()
-            .map_err(|e| Failure::unwritten(Error::Internal(format!("no runtime: {e}"))))?;
+        let no_runtime = |e| Failure::unwritten(Error::Internal(format!("no runtime: {e}")));
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(no_runtime)?;
+        let handle = runtime.handle().clone();
+        let (alive, ended) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("rmt_rs".to_owned())
+            .spawn(move || runtime.block_on(ended))
+            .map_err(no_runtime)?;
         Ok(Self {
-            handle: runtime.handle().clone(),
-            runtime: Mutex::new(Some(runtime)),
+            handle,
+            alive: Mutex::new(Some(alive)),
             registration: Registration::new(&config.database)?,
             deadline: Duration::from_millis(config.deadline_ms),
             generation: gvl::generation(),

@@ -245,7 +245,7 @@ RSpec.describe 'The controller door' do
 
   describe 'configured wrongly' do
     {
-      { 'RMT_RS_DOOR' => 'window' } => /rmt_rs: door: "window" is not allowed: give off or controller/,
+      { 'RMT_RS_DOOR' => 'window' } => /rmt_rs: door: "window" is not allowed: give off, controller, rack/,
       { 'RMT_RS_DEADLINE' => 'soon' } => /rmt_rs: deadline: "soon" is not allowed/
     }.each do |env, complaint|
       it "does not boot with #{env}" do

@@ -1,13 +1,15 @@
 //! Statements that write activations. All of them belong into a transaction that holds the system:
 //! then nobody else changes what it has activated.
 
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use sqlx::mysql::MySqlDatabaseError;
-use sqlx::{MySql, QueryBuilder, Row};
+use sqlx::{AssertSqlSafe, MySql, QueryBuilder, Row};
 use time::PrimitiveDateTime;
 
 use super::catalog::{Criteria, LABEL, label};
 use super::session::{Interruption, Session};
+use super::system_row::{SystemChanges, time_literal};
 use crate::catalog::Label;
 use crate::error::{Error, Failure};
 
@@ -20,6 +22,25 @@ pub struct ActivationKey {
     pub service_id: u64,
 }
 
+/// An activation that is to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewActivation {
+    pub system_id: u64,
+    pub service_id: u64,
+    pub subscription_id: Option<u64>,
+    pub created_at: PrimitiveDateTime,
+}
+
+/// What became of statements that were to be sent together.
+pub(crate) enum Together {
+    /// All were carried out, and committed.
+    Done(ActivationKey),
+    /// There is such an activation. The transaction is open, and holds the system with its changes.
+    There,
+    /// They cannot be sent together; nothing was.
+    Apart,
+}
+
 /// A product that a system has activated, by whose service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Activated {
@@ -28,6 +49,52 @@ pub(crate) struct Activated {
 }
 
 impl Session {
+    /// Opens a transaction, changes the system, makes the activation and commits: four statements that go to the
+    /// server in one packet and come back in one. That takes statements with their values in them, so it is done
+    /// where all of those are numbers, times and tokens.
+    ///
+    /// To be called after [`Session::begin_write`].
+    ///
+    /// # Errors
+    /// As [`Session::insert_activation`].
+    pub(crate) async fn activate_together(
+        &mut self,
+        changes: &SystemChanges,
+        activation: NewActivation,
+    ) -> Result<Together, Interruption> {
+        let Some(assignments) = changes.as_literals() else {
+            return Ok(Together::Apart);
+        };
+        let NewActivation {
+            system_id,
+            service_id,
+            subscription_id,
+            created_at,
+        } = activation;
+        let subscription = subscription_id.map_or_else(|| "NULL".to_owned(), |id| id.to_string());
+        let now = time_literal(created_at);
+        let statements = format!(
+            "START TRANSACTION; UPDATE systems SET {assignments} WHERE id = {system_id}; \
+             INSERT INTO activations (service_id, system_id, subscription_id, created_at, updated_at) \
+             VALUES ({service_id}, {system_id}, {subscription}, {now}, {now}); COMMIT"
+        );
+        self.in_transaction = true;
+        let mut id = 0;
+        let mut results = sqlx::raw_sql(AssertSqlSafe(statements)).execute_many(self.connection());
+        loop {
+            match results.try_next().await {
+                Ok(Some(result)) => id = id.max(result.last_insert_id()),
+                Ok(None) => break,
+                Err(error) if number(&error) == Some(1062) => return Ok(Together::There),
+                // A system that was deleted is not changed, and has no activations.
+                Err(error) => return Err(gone_or(error)),
+            }
+        }
+        drop(results);
+        self.in_transaction = false;
+        Ok(Together::Done(ActivationKey { id, service_id }))
+    }
+
     /// Makes an activation; `None` when there is one already, which stays as it is.
     ///
     /// # Errors
@@ -35,11 +102,14 @@ impl Session {
     /// says.
     pub(crate) async fn insert_activation(
         &mut self,
-        system_id: u64,
-        service_id: u64,
-        subscription_id: Option<u64>,
-        now: PrimitiveDateTime,
+        activation: NewActivation,
     ) -> Result<Option<ActivationKey>, Interruption> {
+        let NewActivation {
+            system_id,
+            service_id,
+            subscription_id,
+            created_at: now,
+        } = activation;
         let result = sqlx::query(
             "INSERT INTO activations (service_id, system_id, subscription_id, created_at, \
              updated_at) VALUES (?, ?, ?, ?, ?)",
@@ -61,17 +131,20 @@ impl Session {
         }
     }
 
-    /// Lets the subscription pay for an activation, if it does not already.
+    /// Lets its subscription pay for an activation that is there, if it does not already.
     ///
     /// # Errors
     /// As [`Session::insert_activation`].
     pub(crate) async fn link_subscription(
         &mut self,
-        system_id: u64,
-        service_id: u64,
-        subscription_id: u64,
-        now: PrimitiveDateTime,
+        activation: NewActivation,
     ) -> Result<(), Interruption> {
+        let NewActivation {
+            system_id,
+            service_id,
+            subscription_id,
+            created_at: now,
+        } = activation;
         sqlx::query(
             "UPDATE activations SET subscription_id = ?, updated_at = ? \
              WHERE system_id = ? AND service_id = ? AND NOT (subscription_id <=> ?)",

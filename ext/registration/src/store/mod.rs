@@ -16,8 +16,8 @@ mod systems;
 mod updates;
 mod versions;
 
-pub(crate) use activations::Activated;
 pub use activations::ActivationKey;
+pub(crate) use activations::{Activated, NewActivation, Together};
 pub(crate) use catalog::spellings;
 pub use catalog::{Criteria, Wanted};
 pub use config::{DatabaseConfig, Secret, Tls, TlsMode};

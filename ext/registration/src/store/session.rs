@@ -21,7 +21,7 @@ pub struct Session {
     pool: Pool,
     statement_timeout: Duration,
     writing: bool,
-    in_transaction: bool,
+    pub(super) in_transaction: bool,
 }
 
 /// A rollback that takes longer is left to the server, by closing the connection.

@@ -142,6 +142,35 @@ impl SystemChanges {
         }
     }
 
+    /// As the assignments of an UPDATE, where nothing is in them that somebody else has chosen: times, and tokens
+    /// that were made here. `None` where a text is among them.
+    pub(super) fn as_literals(&self) -> Option<String> {
+        if self.hostname.is_some() || self.system_information.is_some() {
+            return None;
+        }
+        let plain = |token: &&String| {
+            token
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || it == b'-')
+        };
+        let mut assignments = Vec::with_capacity(5);
+        if let Some(token) = &self.system_token {
+            let token = Some(token).filter(plain)?;
+            assignments.push(format!("system_token = '{token}'"));
+        }
+        for (column, time) in [
+            ("registered_at", self.registered_at),
+            ("last_seen_at", self.last_seen_at),
+            ("updated_at", self.updated_at),
+        ] {
+            assignments.extend(time.map(|time| format!("{column} = {}", time_literal(time))));
+        }
+        if self.reset_scc {
+            assignments.push("scc_registered_at = NULL".to_owned());
+        }
+        Some(assignments.join(", ")).filter(|it| !it.is_empty())
+    }
+
     /// Makes `row` what it is in the database once the changes are written.
     pub fn apply(&self, row: &mut SystemRow) {
         if let Some(hostname) = &self.hostname {
@@ -160,6 +189,14 @@ impl SystemChanges {
             row.scc_registered_at = None;
         }
     }
+}
+
+/// In whole seconds.
+pub(super) fn time_literal(time: PrimitiveDateTime) -> String {
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second) = time.as_hms();
+    let month = u8::from(month);
+    format!("'{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}'")
 }
 
 /// A value that is there, though it may be null.
@@ -223,5 +260,44 @@ impl Session {
             Some(changes) => self.change_system(id, changes).await,
             None => self.lock_system(id).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn only_what_was_made_here_is_written_as_a_literal() {
+        let time = Some(datetime!(2026-01-02 03:04:05));
+        let changes = SystemChanges {
+            system_token: Some("0a-b".to_owned()),
+            last_seen_at: time,
+            updated_at: time,
+            reset_scc: true,
+            ..SystemChanges::default()
+        };
+        let expected = "system_token = '0a-b', last_seen_at = '2026-01-02 03:04:05', \
+                        updated_at = '2026-01-02 03:04:05', scc_registered_at = NULL";
+        assert_eq!(changes.as_literals().as_deref(), Some(expected));
+        assert_eq!(SystemChanges::default().as_literals(), None);
+        for text in ["', id = '1", "\\", "é", "a b"] {
+            let token = SystemChanges {
+                system_token: Some(text.to_owned()),
+                ..changes.clone()
+            };
+            assert_eq!(token.as_literals(), None, "{text}");
+        }
+        let information = SystemChanges {
+            system_information: Some("{}".to_owned()),
+            ..changes.clone()
+        };
+        assert_eq!(information.as_literals(), None);
+        let hostname = SystemChanges {
+            hostname: Some(None),
+            ..changes
+        };
+        assert_eq!(hostname.as_literals(), None);
     }
 }

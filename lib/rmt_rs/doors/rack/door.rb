@@ -60,40 +60,40 @@ module RmtRs
 
         # @return [Array, String] status, headers and body, or why Rails is to answer
         def carry_out(env, body, understood)
-          @events.of(env, body, understood) do |payload|
+          @events.of(env, body, understood) do |report|
             started = now
-            answer = Native.serve(@settings, understood)
-            next answer if answer.is_a?(String)
-
-            *answer, payload[:status], halted, counts, log = answer
-            note(halted, counts, log)
+            answer = serve(understood, report)
+            report.ended(answer.pop, (now - started) * 1000) if answer.is_a?(Array)
             answer
-          rescue RmtRs::Error => e
-            failed(understood.operation, e).tap { |it| payload[:status] = it.first if it.is_a?(Array) }
-          ensure
-            payload[:db_runtime] = (now - started) * 1000
           end
         end
 
-        # What RMT's log and the counters say of it.
-        def note(halted, counts, log)
-          log.each { |level, text| Rails.logger.public_send(level, text) }
+        # @return [Array, String] the same, and after the body the status for the log
+        def serve(understood, report)
+          answer = Native.serve(@settings, understood)
+          return answer if answer.is_a?(String)
+
+          *answer, halted, counts, log = answer
+          log.each { |level, text| report.log(level, text) }
           counts.each { |operation, outcome| RmtRs.count(operation, outcome) }
-          @events.halted(halted) if halted
+          report.halted(halted) if halted
+          answer
+        rescue RmtRs::Error => e
+          failed(understood.operation, e, report)
         end
 
         # After Rust has failed: Rails, if that cannot do harm and may help, else 503.
-        def failed(operation, failure)
+        def failed(operation, failure, report)
           unless failure.written? || failure.is_a?(Unavailable)
             RmtRs.count(operation, :fallback)
             Rails.logger.warn("rmt_rs: #{operation} left to Rails: #{failure.message}")
             return 'Rust has failed'
           end
 
-          Rails.logger.error("rmt_rs: #{operation} failed: #{failure.message}")
+          report.log(:error, "rmt_rs: #{operation} failed: #{failure.message}")
           RmtRs.count(operation, :unavailable)
           [503, { 'Content-Type' => 'application/json; charset=utf-8', 'Cache-Control' => 'no-cache' },
-           JSON.generate(type: 'error', error: BUSY, localized_error: BUSY)]
+           JSON.generate(type: 'error', error: BUSY, localized_error: BUSY), 503]
         end
 
         # As ActionDispatch::RequestId has it.

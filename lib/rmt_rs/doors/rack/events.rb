@@ -1,20 +1,18 @@
 # frozen_string_literal: true
 
-require 'json'
+require_relative 'listeners'
+require_relative 'parameters'
 
 module RmtRs
   module Doors
     module Rack
-      # What Rails says of a request while it is carried out: its events, from which log lines and metrics are made.
-      # Listeners find what they find at a controller's.
+      # What is said of a request while it is carried out. Who listens to Rails' events hears of it as of a controller's;
+      # when nobody does but Rails' log, the lines of that are written without the events, which cost more than the
+      # answer.
       class Events
         # Of a request whose sender is told by others than its own address.
         FORWARDED = %w[HTTP_X_FORWARDED_FOR HTTP_CLIENT_IP].freeze
-        # What Rails never wraps.
-        UNWRAPPED = %w[authenticity_token _method utf8].freeze
-        # By what the log calls them.
-        FORMATS = { 'JSON' => :json, 'XML' => :xml, 'HTML' => :html, '*/*' => '*/*' }.freeze
-        private_constant :FORWARDED, :UNWRAPPED, :FORMATS
+        private_constant :FORWARDED
 
         # @param stack [Stack]
         # @param filters [Array] of parameters that nobody is to read, as Rails has them
@@ -22,11 +20,9 @@ module RmtRs
         def initialize(stack, filters, zypper_step)
           @writes_started = stack.does?('Rails::Rack::Logger')
           @senders = ActionDispatch::RemoteIp.new(->(_) {}, *stack.arguments_of('ActionDispatch::RemoteIp'))
-          @filter = ActiveSupport::ParameterFilter.new(filters)
+          @parameters = Parameters.new(filters)
           @zypper_step = zypper_step
-          # By controllers.
-          @wrappers = {}
-          @paths = {}
+          @listeners = Listeners.new
         end
 
         # Says that a request has begun, and at the end of the block that it has ended.
@@ -34,92 +30,157 @@ module RmtRs
         # @param env [Hash] Rack's
         # @param body [String]
         # @param understood [Native::Understood]
-        # @yieldparam payload [Hash] of the event, to which its status and `:db_runtime` (milliseconds) are to be added
-        # @yieldreturn [Object] what is returned
+        # @yieldparam report [Told, Written] of what happens
+        # @yieldreturn [Array, String] Rack's answer, or why there is none
+        # @return [Array, String] the same
         def of(env, body, understood, &)
-          request = ActionDispatch::Request.new(env)
-          started(env, request) if @writes_started
-          payload = payload_of(request, body, understood)
-          ActiveSupport::Notifications.instrument('start_processing.action_controller', payload)
-          ActiveSupport::Notifications.instrument('process_action.action_controller', payload, &)
+          started = started(env) if @writes_started && Rails.logger.info?
+          report = @listeners.any? ? Told : Written
+          report.new(@zypper_step).around(started, env, understood, -> { @parameters.of(env, body, understood) }, &)
         end
 
-        # Says that a callback has ended a request.
-        #
-        # @param step [String] its name; `block` for the one that has none
+        private
+
+        # As Rails::Rack::Logger has it.
+        def started(env)
+          path = env['PATH_INFO']
+          path = ActionDispatch::Request.new(env).filtered_path unless env['QUERY_STRING'].empty?
+          "Started #{env['REQUEST_METHOD']} \"#{path}\" for #{sender(env)} at #{Time.now.to_default_s}"
+        end
+
+        def sender(env)
+          return env['REMOTE_ADDR'] if FORWARDED.none? { |header| env.key?(header) }
+
+          @senders.call(env)
+          ActionDispatch::Request.new(env).remote_ip
+        end
+      end
+
+      # Of a request that others hear of: Rails' events, of which Rails' log makes its lines.
+      class Told
+        # By what the log calls them.
+        FORMATS = { 'JSON' => :json, 'XML' => :xml, 'HTML' => :html, '*/*' => '*/*' }.freeze
+        private_constant :FORMATS
+
+        # @param zypper_step [Proc, nil]
+        def initialize(zypper_step)
+          @zypper_step = zypper_step
+        end
+
+        # Has a request told of. See {Events#of}.
+        def around(started, env, understood, parameters)
+          Rails.logger.info(started) if started
+          payload = payload_of(ActionDispatch::Request.new(env), understood, parameters.call)
+          ActiveSupport::Notifications.instrument('start_processing.action_controller', payload)
+          ActiveSupport::Notifications.instrument('process_action.action_controller', payload) do
+            @payload = payload
+            yield self
+          end
+        end
+
+        # @param level [Symbol] the logger's method
+        # @param text [String] a line for the log
+        # @return [void]
+        def log(level, text)
+          Rails.logger.public_send(level, text)
+        end
+
+        # @param step [String] the callback that has ended it; `block` for the one that has no name
         # @return [void]
         def halted(step)
           filter = step == 'block' ? @zypper_step : step.to_sym
           ActiveSupport::Notifications.instrument('halted_callback.action_controller', filter: filter)
         end
 
+        # @param status [Integer] of the answer, for the log
+        # @param milliseconds [Float] that Rust has taken
+        # @return [void]
+        def ended(status, milliseconds)
+          @payload[:status] = status
+          @payload[:db_runtime] = milliseconds
+        end
+
         private
 
-        # As Rails::Rack::Logger has it.
-        def started(env, request)
-          Rails.logger.info do
-            path = env['QUERY_STRING'].empty? ? env['PATH_INFO'] : request.filtered_path
-            "Started #{env['REQUEST_METHOD']} \"#{path}\" for #{sender(env, request)} at #{Time.now.to_default_s}"
-          end
-        end
-
-        def sender(env, request)
-          return env['REMOTE_ADDR'] if FORWARDED.none? { |header| env.key?(header) }
-
-          @senders.call(env)
-          request.remote_ip
-        end
-
-        def payload_of(request, body, understood)
+        def payload_of(request, understood, parameters)
           controller = understood.controller
+          format = understood.id ? {} : { 'format' => 'json' }
           { controller: controller, action: understood.action, request: request,
-            params: parameters(request, body, understood), headers: request.headers, format: FORMATS[understood.format],
-            method: request.request_method, path: request.fullpath }
+            params: { **parameters, **format, 'controller' => controller.delete_suffix('Controller').underscore,
+                                              'action' => understood.action },
+            headers: request.headers, format: FORMATS[understood.format], method: request.request_method,
+            path: request.fullpath }
+        end
+      end
+
+      # Of a request that nobody hears of but Rails' log: its lines, written at once when it has ended.
+      class Written
+        # @param zypper_step [Proc, nil]
+        def initialize(zypper_step)
+          @zypper_step = zypper_step
+          @lines = []
         end
 
-        # The parameters that Rails would show: filtered, and wrapped as the controller wants them.
-        def parameters(request, body, understood)
-          json = request.media_type == 'application/json'
-          sent = json && !body.empty? ? parse(body) : {}
-          query = request.query_string
-          asked = query.empty? ? {} : ::Rack::Utils.parse_nested_query(query)
-          all = @filter.filter(sent.merge(asked))
-          path = @paths[understood.controller] ||= understood.controller.delete_suffix('Controller').underscore
-          all.update('controller' => path, 'action' => understood.action)
-          understood.id ? all['id'] = understood.id : all['format'] = 'json'
-          wrap(all, sent.keys, understood.controller) if json
-          all
+        # Has a request written down; but nothing of one that goes on to Rails, where it will be. See {Events#of}.
+        def around(started, _env, understood, parameters)
+          begin_lines(started, understood, parameters) if Rails.logger.info?
+          begun = now
+          objects = GC.stat(:total_allocated_objects)
+          answer = yield self
+          @lines.clear if answer.is_a?(String)
+          end_lines(now - begun, GC.stat(:total_allocated_objects) - objects) if @status
+          answer
+        ensure
+          write
         end
 
-        def parse(body)
-          sent = JSON.parse(body)
-          sent = without_nulls(sent) if body.include?('null')
-          sent.is_a?(Hash) ? sent : { '_json' => sent }
+        # See {Told#log}.
+        def log(level, text)
+          @lines << [level.to_s.upcase, text]
         end
 
-        # Rails takes them out of arrays.
-        def without_nulls(value)
-          case value
-          when Hash then value.transform_values { |it| without_nulls(it) }
-          when Array then value.compact.map { |it| without_nulls(it) }
-          else value
+        # See {Told#halted}.
+        def halted(step)
+          filter = step == 'block' ? @zypper_step : step.to_sym
+          @lines << ['INFO', "Filter chain halted as #{filter.inspect} rendered or redirected"]
+        end
+
+        # See {Told#ended}.
+        def ended(status, milliseconds)
+          @status = status
+          @milliseconds = milliseconds
+        end
+
+        private
+
+        def now
+          Process.clock_gettime(Process::CLOCK_MONOTONIC, :float_millisecond)
+        end
+
+        # As ActionController::LogSubscriber has them.
+        def begin_lines(started, understood, parameters)
+          @lines << ['INFO', started] if started
+          @lines << ['INFO', "Processing by #{understood.controller}##{understood.action} as #{understood.format}"]
+          parameters = parameters.call
+          @lines << ['INFO', "  Parameters: #{parameters.inspect}"] unless parameters.empty?
+        end
+
+        def end_lines(milliseconds, objects)
+          @lines << ['INFO', "Completed #{@status} #{::Rack::Utils::HTTP_STATUS_CODES[@status]} in #{milliseconds.round}ms " \
+                             "(ActiveRecord: #{format('%.1f', @milliseconds)}ms | Allocations: #{objects})"]
+        end
+
+        # A formatter is asked once for all lines, and the device gets them in one piece.
+        def write
+          logger = Rails.logger
+          lines = @lines.select { |severity, _| Logger.const_get(severity) >= logger.level }
+          return if lines.empty?
+
+          time = Time.now
+          frames = Hash.new do |known, severity|
+            known[severity] = logger.formatter.call(severity, time, logger.progname, "\0").split("\0", -1)
           end
-        end
-
-        def wrap(parameters, sent, controller)
-          name, included = wrapper_of(controller)
-          return if name.nil? || parameters.key?(name)
-
-          wrapped = parameters.slice(*sent)
-          parameters[name] = included ? wrapped.slice(*included) : wrapped.except(*UNWRAPPED)
-        end
-
-        # Rails finds that out by the columns of a model.
-        def wrapper_of(controller)
-          @wrappers[controller] ||= begin
-            options = controller.constantize._wrapper_options
-            options.format.include?(:json) ? [options.name, options.include] : []
-          end
+          logger << lines.map { |severity, text| frames[severity].join(text) }.join
         end
       end
     end
