@@ -107,8 +107,8 @@ module RmtRs
       @looks = {}
       @onlookers = {}
       @open_rack_door = -> { Doors::Rack.open(application, survey) } if configuration.rack?
-      report(configuration, reasons.reject { |_, why| why.empty? })
       learn_columns_at_boot if @operations.any?
+      report(configuration, reasons.reject { |_, why| why.empty? })
     rescue LoadError, InternalError => e
       @operations = Set.new
       logger&.error("rmt_rs #{VERSION}: off, Ruby answers everything: #{e.message}")

@@ -17,7 +17,7 @@ RSpec.describe 'rake bench' do
 
   describe 'with all scenarios' do
     before(:context) do
-      numbers = { ROUNDS: 1, WARMUP: 1, USERS: 2, DURATION: 2, RAMP_FROM: 2, RAMP_TO: 4, RAMP_FACTOR: 2, RAMP_STEP: 2,
+      numbers = { ROUNDS: 1, WARMUP: 1, USERS: 2, DURATION: 3, RAMP_FROM: 2, RAMP_TO: 4, RAMP_FACTOR: 2, RAMP_STEP: 2,
                   RAMP_USERS: 40, INSTANCES: 12, WITHIN: 0.5, REGISTRATIONS: 40, FLEET: 320, UPDATES: 80 }
       environment = numbers.to_h { |name, value| [name.to_s, value.to_s] }
       @output, @status = rake('all', environment.merge('RMT_HOME' => nil, 'DOORS' => nil))

@@ -32,7 +32,7 @@ module Property
     # @param arguments [Array<String>] of the command line
     def initialize(arguments)
       @arguments = arguments
-      @options = { seed: rand(1_000_000), count: 300, differences: 1, operations: Generator::OPERATIONS }
+      @options = { seed: rand(1_000_000), count: 300, differences: 1, door: 'controller', operations: Generator::OPERATIONS }
       @servers = []
     end
 
@@ -66,6 +66,7 @@ module Property
     def parser
       OptionParser.new(BANNER) do |flags|
         flags.on('--rmt DIR', 'a checkout of RMT; its bundle must be installed')
+        flags.on('--door DOOR', %w[controller rack], "of that RMT with the Rust core; #{@options[:door]} by default")
         flags.on('--url URL', 'base URL of a running server')
         flags.on('--database URL', 'its database')
         flags.on('--reference', 'that server is RMT without the Rust core: it may crash where it does')
@@ -129,7 +130,7 @@ module Property
     def subject
       return Check.new(player(@options), reference: @options.key?(:reference)) unless @options[:rmt]
 
-      @servers = %w[off controller].map { |door| Server.new(@options[:rmt], door) }
+      @servers = ['off', @options[:door]].map { |door| Server.new(@options[:rmt], door) }
       @servers.each(&:start)
       players = @servers.map { |server| player(url: server.url, database: server.database) }
       candidate = @servers.last

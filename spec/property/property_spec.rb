@@ -91,7 +91,7 @@ RSpec.describe 'made-up conversations' do
   describe 'with two servers' do
     before(:context) do
       @other_database = SuiteDatabase.fresh('property_other')
-      @other_host = Host.new(database_url: @other_database.url, door: 'controller').start
+      @other_host = Host.new(database_url: @other_database.url, door: 'rack').start
       @other_player = Property::Player.new(url: @other_host.url, database: @other_database.url).prepare
     end
 

@@ -11,7 +11,7 @@ module Property
     attr_reader :database
 
     # @param rmt [String] directory of the checkout
-    # @param door [String] off or controller
+    # @param door [String]
     def initialize(rmt, door)
       @rmt = rmt
       @door = door

@@ -72,7 +72,7 @@ module RmtSpec
     # Runs examples, with a character an example on standard output.
     #
     # @param suite [Suite]
-    # @param door [String] off or controller
+    # @param door [String]
     # @return [Hash] the results, of the JSON formatter; `account` has what the gem did, see committed_rows.rb
     # @raise [Refused] when rspec did not get as far as results
     def run(suite, door)

@@ -12,13 +12,14 @@ module RmtSpec
   #   RmtSpec::Command.new('/usr/src/rmt').run # => exit status
   class Command
     EXCEPTIONS = File.join(__dir__, 'exceptions.yml')
-    DOORS = %w[off controller].freeze
     MESSAGE_LINES = 6
-    private_constant :EXCEPTIONS, :DOORS, :MESSAGE_LINES
+    private_constant :EXCEPTIONS, :MESSAGE_LINES
 
     # @param directory [String, nil] of an installed RMT
-    def initialize(directory)
+    # @param door [String] to be compared with the gem being off
+    def initialize(directory, door = 'controller')
       @directory = directory
+      @door = door
     end
 
     # @return [Integer] exit status: 0, 1 when something differs that nobody has explained, 2 when refused
@@ -38,7 +39,7 @@ module RmtSpec
     private
 
     def compare(checkout, suite)
-      off, on = DOORS.map do |door|
+      off, on = ['off', @door].map do |door|
         say("#{suite.name}, #{door == 'off' ? 'gem off' : "gem on, door #{door}"}")
         checkout.run(suite, door)
       end
@@ -95,4 +96,4 @@ module RmtSpec
   end
 end
 
-exit(RmtSpec::Command.new(ENV.fetch('RMT_HOME', nil)).run) if $PROGRAM_NAME == __FILE__
+exit(RmtSpec::Command.new(ENV.fetch('RMT_HOME', nil), ENV.fetch('DOOR', 'controller')).run) if $PROGRAM_NAME == __FILE__

@@ -136,7 +136,7 @@ module RmtRs
 
         # See {Told#log}.
         def log(level, text)
-          @lines << [level.to_s.upcase, text]
+          @lines << [level == :info ? 'INFO' : level.to_s.upcase, text]
         end
 
         # See {Told#halted}.
@@ -170,17 +170,21 @@ module RmtRs
                              "(ActiveRecord: #{format('%.1f', @milliseconds)}ms | Allocations: #{objects})"]
         end
 
-        # A formatter is asked once for all lines, and the device gets them in one piece.
+        # A formatter is asked once for all lines of a severity, and the device gets all of them in one piece: each
+        # write lets another thread run first.
         def write
           logger = Rails.logger
-          lines = @lines.select { |severity, _| Logger.const_get(severity) >= logger.level }
-          return if lines.empty?
+          @lines.reject! { |severity, _| severity == 'INFO' } unless logger.info?
+          return if @lines.empty?
 
           time = Time.now
           frames = Hash.new do |known, severity|
             known[severity] = logger.formatter.call(severity, time, logger.progname, "\0").split("\0", -1)
           end
-          logger << lines.map { |severity, text| frames[severity].join(text) }.join
+          logger << @lines.each_with_object(+'') do |(severity, text), all|
+            head, tail = frames[severity]
+            all << head << text << tail
+          end
         end
       end
     end

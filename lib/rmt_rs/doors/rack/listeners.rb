@@ -11,18 +11,27 @@ module RmtRs
         EVENTS = %w[start_processing process_action halted_callback].map { |event| "#{event}.action_controller" }.freeze
         private_constant :EVENTS
 
+        def initialize
+          @lists = {}
+          @any = true
+        end
+
         # @return [Boolean]
         def any?
           notifier = ActiveSupport::Notifications.notifier
-          lists = EVENTS.map { |event| notifier.listeners_for(event) }
-          # Rails makes new lists when somebody comes or goes.
-          return @any if @lists && @lists.zip(lists).all? { |known, list| known.equal?(list) }
-
-          @lists = lists
-          @any = lists.flatten.any? { |listener| counts?(listener.instance_variable_get(:@delegate)) } || !log_in_pieces?
+          # Rails makes a new list when somebody comes or goes.
+          known = EVENTS.all? { |event| notifier.listeners_for(event).equal?(@lists[event]) }
+          known ? @any : look(notifier)
         end
 
         private
+
+        def look(notifier)
+          lists = EVENTS.to_h { |event| [event, notifier.listeners_for(event)] }
+          @any = lists.values.flatten.any? { |it| counts?(it.instance_variable_get(:@delegate)) } || !log_in_pieces?
+          @lists = lists
+          @any
+        end
 
         def counts?(listener)
           case listener
