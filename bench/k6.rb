@@ -80,9 +80,10 @@ module K6
 
     private
 
-    # Its own server for remote control is left out.
+    # Its own server for remote control is left out, and so is what this process was told for other scripts.
     def command(script, environment, journal)
-      [program, 'run', '--quiet', '--no-usage-report', '--address=', '--log-format=raw', "--console-output=#{journal}",
+      [program, 'run', '--quiet', '--no-usage-report', '--address=', '--include-system-env-vars=false', '--log-format=raw',
+       "--console-output=#{journal}",
        *environment.flat_map { |key, value| ['--env', "#{key}=#{value}"] }, File.join(SCRIPTS, script)]
     end
 
