@@ -11,8 +11,9 @@ module RmtRs
       @counts = Hash.new { |counts, operation| counts[operation] = Hash.new(0) }
     end
 
-    # @param operation [Symbol] such as `:announce`
-    # @param outcome [Symbol] `:rust`, `:refused` (4xx), `:fallback` (Ruby answered) or `:unavailable` (503)
+    # @param operation [Symbol] such as `:announce`, or `:rack`
+    # @param outcome [Symbol, String] `:rust`, `:refused` (4xx), `:fallback` (Ruby answered) or `:unavailable` (503); of
+    #   `:rack` why the rack door left a request to Rails, in a few words
     # @return [void]
     def count(operation, outcome)
       @mutex.synchronize { @counts[operation][outcome] += 1 }

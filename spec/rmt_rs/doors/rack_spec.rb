@@ -170,6 +170,49 @@ RSpec.describe 'The rack door' do
     end
   end
 
+  describe 'asked for more' do
+    hosts 'rack_debug', 'rack', env: { 'RAILS_LOG_LEVEL' => 'debug' }
+
+    it 'says what it leaves to Rails, and why' do
+      lines = logged('rack') do
+        ask('post', '/connect/subscriptions/systems', 'hostname=a', { 'Content-Type' => 'application/x-www-form-urlencoded' })
+        ask('get', '/connect/systems/products?identifier[]=a')
+        ask('get', '/api/health/status')
+      end
+      expect(lines.grep(/goes on to Rails/)).to eq(
+        ['rmt_rs: POST /connect/subscriptions/systems goes on to Rails: another content type',
+         'rmt_rs: GET /connect/systems/products goes on to Rails: a strange query']
+      )
+    end
+  end
+
+  describe 'when the database is gone' do
+    before(:context) { @mariadb = PrivateMariadb.new(File.join(Host::PROJECT, 'tmp/mariadb-failing')).start }
+    after(:context) { @mariadb&.stop }
+
+    it 'answers 503, health all the same, and recovers; so does a door that was shut at boot' do
+      database = @mariadb.database('rack_failing').drop.create.load_sql(SuiteDatabase::STRUCTURE)
+      @hosts = { 'rack' => Host.new(database_url: database.url, door: 'rack', workers: 0).start }
+      @mariadb.stop
+      @hosts['late'] = Host.new(database_url: database.url, door: 'rack', workers: 0).start
+      gone = @hosts.keys.map { |door| ask('post', '/connect/subscriptions/systems', { hostname: 'gone' }, door: door) }
+      expect(gone).to all(be_refused_with(503, 'The database is not available at the moment. Please try again later.'))
+      expect(@hosts.keys.map { |door| ask('get', '/api/health/status', door: door).code }).to eq(%w[200 200])
+      @mariadb.start
+      @hosts.each_key do |door|
+        back = Processes.wait_until(20, pause: 0.1) do
+          ask('post', '/connect/subscriptions/systems', {}, door: door).code == '201'
+        end
+        expect(back).to be(true), door
+      end
+      lines = logged('late') { ask('get', '/api/health/status', door: 'late') }
+      expect(lines).to include('Started GET "/api/health/status" for 127.0.0.1')
+      expect(File.read(@hosts['late'].log)).to include('rmt_rs: the rack door answers announce, update')
+    ensure
+      @hosts&.each_value(&:stop)
+    end
+  end
+
   describe 'next to a middleware it does not know' do
     hosts 'rack_middleware', 'rack', env: engines('unknown_middleware')
 

@@ -8,8 +8,17 @@ module RmtRs
     module Rack
       # An open door: answers requests whole, with what Rails' middleware behind it would add.
       class Door
+        # An answer's body. Its text is given back when it was sent: so few objects are made for a request that Ruby would
+        # collect such texts, of which some are large, only when there are many of them.
+        class Body < Array
+          # @return [void]
+          def close
+            each(&:clear)
+          end
+        end
+
         BUSY = 'The database is not available at the moment. Please try again later.'
-        private_constant :BUSY
+        private_constant :Body, :BUSY
 
         # @return [Symbol] `:front` or `:end` of the stack
         attr_reader :place
@@ -108,7 +117,7 @@ module RmtRs
           headers = @headers.merge(headers)
           headers[@id_header] = env['action_dispatch.request_id'] if @tells_id
           headers['X-Runtime'] = format('%0.6f', now - started) if @tells_runtime
-          [status, headers, body.empty? ? [] : [body]]
+          [status, headers, body.empty? ? [] : Body[body]]
         end
       end
     end
