@@ -129,13 +129,18 @@ class PrivateMariadb
   # taken for a data directory. Its programs may outlive a killed process, hence a name of one's own.
   def install
     unfinished = path("data.new-#{Process.pid}")
-    FileUtils.rm_rf([path('data'), *Dir.glob(path('data.new-*'))])
-    installed = Processes.run(program('mariadb-install-db', 'mysql_install_db'), '--no-defaults',
-                              "--datadir=#{unfinished}", '--auth-root-authentication-method=socket',
-                              '--skip-test-db', *user_option, chdir: @directory, log: path('install.log'))
+    # Once in some hundred times MariaDB 10.11 crashes while it makes its tables.
+    installed = Array.new(2).any? { install_into(unfinished) }
     raise Error, "MariaDB's data directory could not be made. #{advice('install.log')}" unless installed
 
     File.rename(unfinished, path('data'))
+  end
+
+  def install_into(unfinished)
+    FileUtils.rm_rf([path('data'), *Dir.glob(path('data.new-*'))])
+    Processes.run(program('mariadb-install-db', 'mysql_install_db'), '--no-defaults',
+                  "--datadir=#{unfinished}", '--auth-root-authentication-method=socket',
+                  '--skip-test-db', *user_option, chdir: @directory, log: path('install.log'))
   end
 
   # Between the choice of a port and the server's use of it somebody else may take it.

@@ -26,16 +26,8 @@ impl Server {
     /// As [`Server::start`], with further options, made when its directory is there.
     pub async fn start_with(name: &str, options: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let directory = std::env::temp_dir().join(format!("rmt_rs-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&directory);
-        std::fs::create_dir_all(&directory).unwrap();
-        let installed = mariadb("mariadb-install-db", &directory)
-            .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .expect("mariadb-install-db is not there: install MariaDB's server (bin/setup does)");
         assert!(
-            installed.success(),
+            (0..INSTALLATIONS).any(|_| install(&directory)),
             "mariadb-install-db failed in {}",
             directory.display()
         );
@@ -208,6 +200,21 @@ impl Drop for Server {
         let _ = process.wait();
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// As often it is tried: once in some hundred times MariaDB 10.11 crashes while it makes its tables.
+const INSTALLATIONS: usize = 3;
+
+fn install(directory: &Path) -> bool {
+    let _ = std::fs::remove_dir_all(directory);
+    std::fs::create_dir_all(directory).unwrap();
+    mariadb("mariadb-install-db", directory)
+        .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("mariadb-install-db is not there: install MariaDB's server (bin/setup does)")
+        .success()
 }
 
 fn spawn(directory: &Path, port: u16, options: &[String]) -> Child {
