@@ -184,7 +184,7 @@ module RmtRs
       key = [base_url, appearance[:redirect_hosts]]
       # Clients choose what they call the server.
       @looks = {} if @looks.size >= LOOKS
-      @looks[key] ||= Native.look(json(base_url: base_url, **appearance))
+      @looks[key] ||= Native.look(json(base_url: base_url, appearance: appearance))
     end
 
     # How answers about the catalog differ from one RMT to another.
@@ -366,7 +366,8 @@ module RmtRs
     end
 
     def say_when_nothing_is_remembered
-      return if (@operations & REMEMBERING).empty? || CatalogVersions.complete?(ActiveRecord::Base.connection)
+      return if (@operations & REMEMBERING).empty?
+      return if CatalogVersions.complete? { |query| ActiveRecord::Base.connection.select_values(query) }
 
       logger&.warn('rmt_rs: the catalog is read for each request: for it to be remembered, run rails generate ' \
                    'rmt_rs:install and rails db:migrate, then restart')

@@ -7,7 +7,7 @@ module RmtRs
   # Their statements are in two files, which the generator `rmt_rs:install` makes a migration of.
   #
   # @example
-  #   RmtRs::CatalogVersions.complete?(ActiveRecord::Base.connection) # => true
+  #   RmtRs::CatalogVersions.complete? { |query| ActiveRecord::Base.connection.select_values(query) } # => true
   module CatalogVersions
     DIRECTORY = File.expand_path('../generators/rmt_rs/install', __dir__)
     # Statements that install table and triggers; a second time they do the same.
@@ -26,15 +26,15 @@ module RmtRs
 
     # Whether all triggers are there, as the core also finds out for itself.
     #
-    # @param connection [ActiveRecord::ConnectionAdapters::AbstractAdapter]
+    # @yieldparam query [String]
+    # @yieldreturn [Array] the values of its only column
     # @return [Boolean]
-    # @raise [ActiveRecord::ActiveRecordError] what the database says
-    def complete?(connection)
-      installed = connection.select_values('SELECT trigger_name FROM information_schema.triggers ' \
-                                           'WHERE trigger_schema = DATABASE()')
+    # @raise [StandardError] what the database says
+    def complete?
+      installed = yield 'SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()'
       return false unless (triggers - installed).empty?
 
-      connection.select_value('SELECT COUNT(*) FROM rmt_rs_catalog_versions').to_i == ROWS
+      yield('SELECT COUNT(*) FROM rmt_rs_catalog_versions').first.to_i == ROWS
     end
   end
 end

@@ -15,6 +15,11 @@ module RmtRs
     def written?
       @written
     end
+
+    # @return [Boolean] whether the request may be served by other means, which may help and cannot do harm
+    def redeemable?
+      !written?
+    end
   end
 
   # A mistake of this gem, a panic included.
@@ -50,10 +55,23 @@ module RmtRs
   class Refused < Error; end
 
   # The database cannot serve the request now, whoever asks.
-  class Unavailable < Error; end
+  class Unavailable < Error
+    # @return [Boolean] false: others would only wait longer
+    def redeemable?
+      false
+    end
+  end
 
   # The end of a request that is not carried out, in RMT's error shape; raised and rescued inside a controller.
   class Refusal < StandardError
+    UNAVAILABLE = 'The database is not available at the moment. Please try again later.'
+    private_constant :UNAVAILABLE
+
+    # @return [Refusal] for want of a database
+    def self.unavailable
+      new(UNAVAILABLE, 503)
+    end
+
     # @return [Integer] HTTP status
     attr_reader :status
 
@@ -62,6 +80,11 @@ module RmtRs
     def initialize(message, status)
       super(message)
       @status = status
+    end
+
+    # @return [Hash{Symbol => String}] the answer's body (`ActionController::TranslatedError`)
+    def body
+      { type: 'error', error: message, localized_error: message }
     end
   end
 

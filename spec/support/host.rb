@@ -35,14 +35,17 @@ class Host
   # @param workers [Integer] Puma processes; an RMT reads its own configuration for that
   # @param threads [Integer] threads of each, likewise
   # @param log [String, nil] tmp/log/host-PORT.log when nil
+  # @param engines [Array<String>] plugins of spec/host_app: names in spec/engines, or `rmt_rs` for this gem as one
   # @param env [Hash{String => String, nil}] further changes to the environment
-  def initialize(database_url:, door: 'off', port: nil, rmt: nil, workers: 2, threads: 5, log: nil, env: {})
+  def initialize(database_url:, door: 'off', port: nil, rmt: nil, workers: 2, threads: 5, log: nil, engines: [],
+                 env: {})
     @database = URI(database_url)
     @door = door
     @port = port || Processes.free_port
     @rmt = rmt && File.expand_path(rmt)
     @log = log || File.join(PROJECT, "tmp/log/host-#{@port}.log")
     @size = { 'WEB_CONCURRENCY' => workers.to_s, 'RAILS_MAX_THREADS' => threads.to_s }
+    @engines = engines
     @env = env
   end
 
@@ -53,6 +56,7 @@ class Host
   def start
     FileUtils.mkdir_p(File.dirname(@log))
     FileUtils.rm_f(pid_file) # a leftover would keep Rails from starting
+    link_engines
     Processes.spawn(*command, **surroundings) { |pid| @pid = pid }
     ended = nil
     answers = Processes.wait_until(START_SECONDS, pause: 0.1) { (ended = Processes.reap(@pid)) || healthy? }
@@ -155,7 +159,21 @@ class Host
   end
 
   def app_environment
-    { 'DATABASE_URL' => @database.to_s }.merge(@size)
+    { 'DATABASE_URL' => @database.to_s, 'HOST_APP_ENGINES' => engines_directory }.merge(@size)
+  end
+
+  def engines_directory
+    "#{@log.delete_suffix('.log')}.engines"
+  end
+
+  # Plugins are links, as an operator of RMT puts them into its engines/.
+  def link_engines
+    FileUtils.rm_rf(engines_directory)
+    FileUtils.mkdir_p(engines_directory)
+    @engines.each do |name|
+      directory = name == 'rmt_rs' ? PROJECT : File.join(PROJECT, 'spec/engines', name)
+      FileUtils.ln_s(directory, File.join(engines_directory, name))
+    end
   end
 
   # RMT's configuration knows no port: the MySQL client library takes it from the environment.

@@ -100,12 +100,7 @@ class MysqlDatabase
 
   # @return [Boolean] whether all of it is there
   def triggers?
-    with_client do |sql|
-      installed = sql.query('SHOW TRIGGERS').map { |row| row['Trigger'] }
-      next false unless (RmtRs::CatalogVersions.triggers - installed).empty?
-
-      sql.query('SELECT COUNT(*) AS count FROM rmt_rs_catalog_versions').first['count'] == RmtRs::CatalogVersions::ROWS
-    end
+    with_client { |sql| RmtRs::CatalogVersions.complete? { |query| sql.query(query, as: :array).to_a.flatten } }
   end
 
   private

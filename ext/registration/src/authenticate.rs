@@ -68,9 +68,14 @@ impl Credentials {
 
     /// zypper is not the program that registered the system, and says less about it.
     fn is_zypper(&self) -> bool {
-        let name = self.user_agent.as_deref().and_then(|name| name.get(..4));
-        name.is_some_and(|name| name.eq_ignore_ascii_case("zypp"))
+        self.user_agent.as_deref().is_some_and(names_zypper)
     }
+}
+
+/// Whether a user agent is zypper's.
+pub(crate) fn names_zypper(user_agent: &str) -> bool {
+    let name = user_agent.get(..4);
+    name.is_some_and(|name| name.eq_ignore_ascii_case("zypp"))
 }
 
 /// How a system was found.

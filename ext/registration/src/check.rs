@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use time::{OffsetDateTime, Time};
 
 use crate::authenticate::Authentication;
-use crate::catalog::{Known, Label, Memory, Product, ProductType, Relatives, missing};
+use crate::catalog::{Known, Label, Memory, Product, ProductType, Relatives, Rendering, missing};
 use crate::criteria::{described, texts};
-use crate::error::Failure;
+use crate::error::{Error, Failure};
 use crate::params::{self, blank};
 use crate::source::whole_seconds;
 use crate::store::{
@@ -18,7 +18,7 @@ use crate::store::{
     SystemRow, Told,
 };
 use crate::work::Work;
-use crate::{Authenticated, Credentials, Progress, Registration};
+use crate::{Acted, Actor, Authenticated, Credentials, Progress, Registration};
 
 /// RMT's `not_applicable` among the values of `proxy_byos_mode`: a system outside of public clouds.
 const NO_PUBLIC_CLOUD: Option<i32> = Some(0);
@@ -127,6 +127,37 @@ impl Registration {
             self.catalog_was_seen(authenticated.version);
         }
         Ok((authenticated, checked))
+    }
+}
+
+impl Registration {
+    /// Carries out the `action` that was checked for; a show is [`Checked::show`]'s. Destroying asks for no
+    /// subscription.
+    ///
+    /// # Errors
+    /// Those of [`Registration::activate`], [`Registration::upgrade`] and [`Registration::destroy`];
+    /// [`Error::Declined`] for a show.
+    pub async fn act(
+        &self,
+        action: Action,
+        checked: &Checked,
+        actor: &Actor,
+        subscription_id: Option<u64>,
+        rendering: &Rendering,
+        progress: &Progress,
+    ) -> Result<Acted, Failure> {
+        match action {
+            Action::Activate => {
+                self.activate(checked, actor, subscription_id, rendering, progress)
+                    .await
+            }
+            Action::Upgrade => {
+                self.upgrade(checked, actor, subscription_id, rendering, progress)
+                    .await
+            }
+            Action::Destroy => self.destroy(checked, actor, rendering, progress).await,
+            Action::Show => Err(Failure::unwritten(Error::Declined("show changes nothing"))),
+        }
     }
 }
 

@@ -104,9 +104,10 @@ async fn renders_what_was_recorded(server: &Server) {
                 let request = Request::of(&step["request"]);
                 let base = "http://127.0.0.1:4224";
                 let mut rendering = rendering(base);
-                rendering.plugin_urls = directory == "pubcloud";
-                rendering.free_as_stored = rendering.plugin_urls;
-                rendering.credentials_in_repoindex = rendering.plugin_urls;
+                let in_cloud = directory == "pubcloud";
+                rendering.appearance.plugin_urls = in_cloud;
+                rendering.appearance.free_as_stored = in_cloud;
+                rendering.appearance.credentials_in_repoindex = in_cloud;
                 let recorded = answer["body"].as_str().unwrap().replace("<base>", base);
                 let body = request.answer(&mut session, &rendering, &recorded).await;
                 if let Some((kind, body)) = body.unwrap() {

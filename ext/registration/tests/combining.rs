@@ -204,6 +204,19 @@ async fn results(tasks: Vec<Task>) -> Vec<Result<Result<Announced, Failure>, Joi
     results
 }
 
+fn at_once(registration: &Registration, all: impl IntoIterator<Item = Value>) -> Vec<Task> {
+    let announce = |params: Value| {
+        let (registration, params) = (registration.clone(), params.to_string());
+        async move {
+            registration
+                .announce(params.as_bytes(), &Progress::default())
+                .await
+        }
+    };
+    let all = all.into_iter();
+    all.map(|params| tokio::spawn(announce(params))).collect()
+}
+
 fn named(count: usize) -> Vec<Value> {
     (0..count)
         .map(|n| json!({"hostname": format!("h{n}"), "hwinfo": {"number": n}}))
@@ -511,17 +524,8 @@ async fn a_burst_loses_nobody(server: &Server) {
     let gate = Gate::new(server, "burst").await;
     let registration = registration(server, &gate.database);
     let before = server.counters().await;
-    let tasks: Vec<Task> = (0..1_000)
-        .map(|n| {
-            let registration = registration.clone();
-            tokio::spawn(async move {
-                let params = json!({"hostname": n.to_string()}).to_string();
-                registration
-                    .announce(params.as_bytes(), &Progress::default())
-                    .await
-            })
-        })
-        .collect();
+    let hosts = (0..1_000).map(|n| json!({"hostname": n.to_string()}));
+    let tasks = at_once(&registration, hosts);
     let announced: Vec<_> = (results(tasks).await.into_iter())
         .map(|result| result.unwrap().unwrap())
         .collect();
@@ -543,17 +547,7 @@ async fn without_returning_each_is_stored_alone() {
     // Before the first connection nothing is known of the server.
     for _ in 0..2 {
         let before = server.counters().await;
-        let tasks: Vec<Task> = named(40)
-            .into_iter()
-            .map(|params| {
-                let registration = registration.clone();
-                tokio::spawn(async move {
-                    registration
-                        .announce(params.to_string().as_bytes(), &Progress::default())
-                        .await
-                })
-            })
-            .collect();
+        let tasks = at_once(&registration, named(40));
         let announced: Vec<_> = (results(tasks).await.into_iter())
             .map(|result| result.unwrap().unwrap())
             .collect();

@@ -43,10 +43,12 @@ fn settings() -> Settings {
             "announce", "update", "deregister", "activate", "show", "upgrade", "destroy", "synchronize",
             "activations", "service", "installer", "subscription_products", "health",
         ],
-        "free_as_stored": false,
-        "plugin_urls": false,
-        "credentials_in_repoindex": false,
-        "redirect_hosts": [],
+        "appearance": {
+            "free_as_stored": false,
+            "plugin_urls": false,
+            "credentials_in_repoindex": false,
+            "redirect_hosts": [],
+        },
         "tokens_enabled": true,
     }))
     .unwrap()

@@ -10,14 +10,14 @@ mod common;
 
 use std::time::Duration;
 
-use common::place::{Place, actor, client};
+use common::actions::{act, check, passed, product, rendering};
+use common::place::{Place, client};
 use common::registration;
 use common::server::Server;
 use common::tree::large_tree;
 use registration::catalog::{BaseUrl, Rendering};
 use registration::{
-    Acted, Action, Authenticated, Caller, Checked, Credentials, Failure, KnownSystem, Progress,
-    Registration,
+    Action, Caller, Checked, Credentials, Failure, KnownSystem, Progress, Registration,
 };
 use serde_json::{Value, json};
 
@@ -35,70 +35,14 @@ async fn memory_against_a_database() {
     a_cut_list_is_read_anew(&server).await;
 }
 
-fn rendering(base: &str) -> Rendering {
-    Rendering::new(BaseUrl::parse(base).unwrap())
-}
-
-fn product(identifier: &str, version: &str) -> Value {
-    json!({"identifier": identifier, "version": version, "arch": "x86_64"})
-}
-
-async fn check(
-    registration: &Registration,
-    credentials: &Credentials,
-    action: Action,
-    params: &Value,
-) -> Result<(Authenticated, Checked), Failure> {
-    let caller = Caller::Unknown(Credentials {
-        defer: true,
-        ..credentials.clone()
-    });
-    let (authenticated, checked) = registration
-        .check(
-            &caller,
-            action,
-            params.to_string().as_bytes(),
-            &Progress::default(),
-        )
-        .await?;
-    match checked.failed {
-        Some((_, failure)) => Err(failure),
-        None => Ok((authenticated.unwrap(), checked)),
-    }
-}
-
-async fn act(
-    registration: &Registration,
-    credentials: &Credentials,
-    action: Action,
-    params: &Value,
-) -> Result<Acted, Failure> {
-    let (authenticated, checked) = check(registration, credentials, action, params).await?;
-    let actor = actor(&authenticated);
-    let subscription = checked.subscription.as_ref().map(|it| it.id);
-    let (look, progress) = (rendering("http://rmt"), Progress::default());
-    match action {
-        Action::Activate => {
-            registration
-                .activate(&checked, &actor, subscription, &look, &progress)
-                .await
-        }
-        Action::Upgrade => {
-            registration
-                .upgrade(&checked, &actor, subscription, &look, &progress)
-                .await
-        }
-        _ => panic!("only these"),
-    }
-}
-
 async fn show(
     registration: &Registration,
     credentials: &Credentials,
     params: &Value,
 ) -> Result<String, Failure> {
     let (_, checked) = check(registration, credentials, Action::Show, params).await?;
-    checked.show(&rendering("http://rmt"))
+    passed(&checked)?;
+    checked.show(&rendering())
 }
 
 /// What is read and rendered ahead has been.
@@ -154,12 +98,12 @@ async fn statements_are_fewer(server: &Server) {
         upgraded.unwrap();
 
         let before = server.counters().await;
-        let body = registration.activations(1, &rendering("http://rmt")).await;
+        let body = registration.activations(1, &rendering()).await;
         counts.push(("activations", server.since(&before).await));
         assert_eq!(body.unwrap().matches("\"system_id\":1").count(), 2);
 
         let before = server.counters().await;
-        let xml = registration.service(2, &rendering("http://rmt")).await;
+        let xml = registration.service(2, &rendering()).await;
         counts.push(("service", server.since(&before).await));
         assert_eq!(xml.unwrap().unwrap().matches("<repo ").count(), 5);
 
@@ -254,17 +198,18 @@ async fn every_change_is_seen_at_once(server: &Server) {
 async fn compare(server: &Server, place: &Place<'_>, remembering: &Registration, what: &str) {
     let fresh = registration(server, &place.name);
     for base in ["http://rmt", "https://rmt.example.com:8443"] {
+        let rendering = Rendering::new(BaseUrl::parse(base).unwrap());
         for registration in [&fresh, remembering] {
             // Now it is remembered by both.
-            drop(registration.activations(1, &rendering(base)).await);
+            drop(registration.activations(1, &rendering).await);
         }
-        let activations = fresh.activations(1, &rendering(base)).await.unwrap();
-        let remembered = remembering.activations(1, &rendering(base)).await.unwrap();
+        let activations = fresh.activations(1, &rendering).await.unwrap();
+        let remembered = remembering.activations(1, &rendering).await.unwrap();
         assert_eq!(remembered, activations, "{what}");
     }
     for service in [1, 2, 3, 900] {
-        let xml = fresh.service(service, &rendering("http://rmt")).await;
-        let remembered = remembering.service(service, &rendering("http://rmt")).await;
+        let xml = fresh.service(service, &rendering()).await;
+        let remembered = remembering.service(service, &rendering()).await;
         assert_eq!(remembered.unwrap(), xml.unwrap(), "{what}");
     }
     for (identifier, version) in [
@@ -354,20 +299,9 @@ async fn checked(
     action: Action,
     params: &Value,
 ) -> String {
-    let caller = Caller::Unknown(Credentials {
-        defer: true,
-        ..client(token)
-    });
-    let (authenticated, checked) = registration
-        .check(
-            &caller,
-            action,
-            params.to_string().as_bytes(),
-            &Progress::default(),
-        )
-        .await
-        .unwrap();
-    let shown = checked.show(&rendering("http://rmt"));
+    let found = check(registration, &client(token), action, params).await;
+    let (authenticated, checked) = found.unwrap();
+    let shown = checked.show(&rendering());
     let Checked {
         product,
         subscription,
@@ -375,7 +309,7 @@ async fn checked(
         failed,
         ..
     } = &checked;
-    let id = authenticated.unwrap().system.id;
+    let id = authenticated.system.id;
     format!("{id} {product:?} {subscription:?} {passed:?} {failed:?} {shown:?}")
 }
 

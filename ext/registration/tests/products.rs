@@ -12,15 +12,14 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use common::actions::{act, carry_out, check, product, rendering};
 use common::place::{Place, actor, client, old_client, zypper};
 use common::server::Server;
 use common::tree::large_tree;
 use common::way::{Accident, accident_on};
 use common::{config, predictable, registration};
-use registration::catalog::{BaseUrl, Rendering};
 use registration::{
-    Acted, Action, Actor, Authenticated, Caller, Checked, Credentials, Error, Failure, Progress,
-    Registration, Written,
+    Acted, Action, Caller, Credentials, Error, Failure, Progress, Registration, Written,
 };
 use serde_json::{Value, json};
 
@@ -45,77 +44,12 @@ async fn products_against_a_database() {
     what_was_abandoned_is_not_written(&server).await;
 }
 
-fn rendering() -> Rendering {
-    Rendering::new(BaseUrl::parse("http://rmt").unwrap())
-}
-
-fn product(identifier: &str, version: &str) -> Value {
-    json!({"identifier": identifier, "version": version, "arch": "x86_64"})
-}
-
 fn sles(version: &str) -> Value {
     product("SLES", version)
 }
 
 fn basesystem() -> Value {
     product("sle-module-basesystem", "15.6")
-}
-
-async fn check(
-    registration: &Registration,
-    credentials: &Credentials,
-    action: Action,
-    params: &Value,
-) -> Result<(Authenticated, Checked), Failure> {
-    let caller = Caller::Unknown(Credentials {
-        defer: true,
-        ..credentials.clone()
-    });
-    let params = params.to_string();
-    let progress = Progress::default();
-    let (authenticated, checked) = registration
-        .check(&caller, action, params.as_bytes(), &progress)
-        .await?;
-    Ok((authenticated.unwrap(), checked))
-}
-
-/// An action with the check before it; what a step refuses is its failure.
-async fn act(
-    registration: &Registration,
-    credentials: &Credentials,
-    action: Action,
-    params: &Value,
-) -> Result<Acted, Failure> {
-    let (authenticated, checked) = check(registration, credentials, action, params).await?;
-    let actor = actor(&authenticated);
-    carry_out(registration, action, &checked, &actor).await
-}
-
-async fn carry_out(
-    registration: &Registration,
-    action: Action,
-    checked: &Checked,
-    actor: &Actor,
-) -> Result<Acted, Failure> {
-    if let Some((_, failure)) = &checked.failed {
-        return Err(failure.clone());
-    }
-    let subscription = checked.subscription.as_ref().map(|it| it.id);
-    let (look, progress) = (rendering(), Progress::default());
-    match action {
-        Action::Activate => {
-            registration
-                .activate(checked, actor, subscription, &look, &progress)
-                .await
-        }
-        Action::Upgrade => {
-            registration
-                .upgrade(checked, actor, subscription, &look, &progress)
-                .await
-        }
-        Action::Destroy => registration.destroy(checked, actor, &look, &progress).await,
-        Action::Show => panic!("show changes nothing"),
-    }
 }
 
 async fn activate(

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use magnus::typed_data::Obj;
 use magnus::{Error, Module, RArray, Ruby, function};
-use registration::{Action, Actor, Error as CoreError, Failure, Written};
+use registration::{Actor, Written};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -151,26 +151,9 @@ fn act(
         let checked = Arc::clone(&checked.0);
         let look = look.0.clone();
         let acted = runtime::run(ruby, move |registration, progress| async move {
-            match action {
-                Action::Activate => {
-                    registration
-                        .activate(&checked, &actor, subscription_id, &look, &progress)
-                        .await
-                }
-                Action::Upgrade => {
-                    registration
-                        .upgrade(&checked, &actor, subscription_id, &look, &progress)
-                        .await
-                }
-                Action::Destroy => {
-                    registration
-                        .destroy(&checked, &actor, &look, &progress)
-                        .await
-                }
-                Action::Show => Err(Failure::unwritten(CoreError::Declined(
-                    "show changes nothing",
-                ))),
-            }
+            registration
+                .act(action, &checked, &actor, subscription_id, &look, &progress)
+                .await
         })?;
         messages::acted(ruby, acted)
     })

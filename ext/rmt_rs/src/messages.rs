@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use magnus::prelude::*;
 use magnus::{Error as RubyError, RArray, Ruby, method};
-use registration::catalog::{BaseUrl, Product, Rendering};
+use registration::catalog::{Appearance, BaseUrl, Product, Rendering};
 use registration::{
     Acted, Action, ActivationKey, Authenticated, Checked, Credentials, Error, Failure, Found,
     KnownSystem, Level, LogLine, Note, Step, SystemRow, TokenHeader, Updated,
@@ -283,10 +283,7 @@ impl<'a> From<&'a Product> for ProductColumns<'a> {
 #[serde(deny_unknown_fields)]
 pub struct Look {
     base_url: String,
-    free_as_stored: bool,
-    plugin_urls: bool,
-    credentials_in_repoindex: bool,
-    redirect_hosts: Vec<String>,
+    appearance: Appearance,
 }
 
 impl TryFrom<Look> for Rendering {
@@ -296,11 +293,8 @@ impl TryFrom<Look> for Rendering {
         let base_url = BaseUrl::parse(&look.base_url)
             .ok_or_else(|| Failure::unwritten(Error::Declined("a strange base URL")))?;
         Ok(Self {
-            free_as_stored: look.free_as_stored,
-            plugin_urls: look.plugin_urls,
-            credentials_in_repoindex: look.credentials_in_repoindex,
-            redirect_hosts: look.redirect_hosts,
-            ..Self::new(base_url)
+            base_url,
+            appearance: look.appearance,
         })
     }
 }

@@ -63,18 +63,11 @@ module RmtRs
           report(stack, endpoints, operations)
         end
 
-        # Shuts it: Rails gets everything.
-        #
-        # @return [void]
-        def shut
-          @door = nil
-        end
-
         private
 
         def settings(operations)
           tokens_enabled = ::ApplicationController.new.send(:system_tokens_enabled?)
-          { operations: operations, tokens_enabled: tokens_enabled, **RmtRs.appearance }
+          { operations: operations, tokens_enabled: tokens_enabled, appearance: RmtRs.appearance }
         end
 
         def report(stack, endpoints, operations)

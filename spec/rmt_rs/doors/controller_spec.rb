@@ -20,14 +20,6 @@ RSpec.describe 'The controller door' do
     before { @database.with_client { |sql| %w[system_profiles profiles systems].each { |t| sql.query("DELETE FROM #{t}") } } }
   end
 
-  # A directory of engines: links to those of spec/engines.
-  def self.engines(*names)
-    directory = Dir.mktmpdir
-    names.each { |name| FileUtils.ln_s(File.expand_path("../../engines/#{name}", __dir__), directory) }
-    after(:context) { FileUtils.rm_rf(directory) }
-    { 'HOST_APP_ENGINES' => directory }
-  end
-
   def announce(body, headers = {})
     uri = URI("#{@host.url}/connect/subscriptions/systems")
     body = JSON.generate(body) unless body.is_a?(String)
@@ -141,7 +133,7 @@ RSpec.describe 'The controller door' do
   end
 
   describe 'next to engines with callbacks' do
-    host 'door_callbacks', env: engines('neighbour')
+    host 'door_callbacks', engines: ['neighbour']
 
     it 'leaves them the system they expect, and tells those who wait for the commit' do
       answer = announce({ hostname: 'cloud', instance_data: '<document/>' })
@@ -155,7 +147,7 @@ RSpec.describe 'The controller door' do
   end
 
   describe 'next to an engine that replaces announce' do
-    host 'door_replaced', env: engines('replaces_announce')
+    host 'door_replaced', engines: ['replaces_announce']
 
     it 'leaves announce to it, and says why at boot' do
       expect(JSON.parse(announce({ hostname: 'a' }).body)).to eq('id' => 0, 'login' => 'replaced')
@@ -166,7 +158,7 @@ RSpec.describe 'The controller door' do
   end
 
   describe 'next to a callback it does not know' do
-    host 'door_unknown_callback', env: engines('adds_callback')
+    host 'door_unknown_callback', engines: ['adds_callback']
 
     it 'leaves announce to Ruby, and says why at boot' do
       expect(announce({ hostname: 'a' }).code).to eq('201')
@@ -178,7 +170,7 @@ RSpec.describe 'The controller door' do
   end
 
   describe 'next to code whose place is not known, and callbacks on other models' do
-    host 'door_unknown_validator', env: engines('adds_validator')
+    host 'door_unknown_validator', engines: ['adds_validator']
 
     it 'leaves announce to Ruby, and says why at boot' do
       expect(announce({ hostname: 'a' }).code).to eq('201')
@@ -188,10 +180,7 @@ RSpec.describe 'The controller door' do
   end
 
   describe 'as a plugin in engines/' do
-    directory = Dir.mktmpdir
-    FileUtils.ln_s(Host::PROJECT, File.join(directory, 'rmt_rs'))
-    after(:context) { FileUtils.rm_rf(directory) }
-    host 'door_plugin', env: { 'HOST_APP_ENGINES' => directory }
+    host 'door_plugin', engines: ['rmt_rs']
 
     it 'needs nothing but the link' do
       expect(announce({ hostname: 'plugged' }).code).to eq('201')

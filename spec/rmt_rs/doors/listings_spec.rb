@@ -53,22 +53,16 @@ RSpec.describe 'The controller door of listings' do
   end
 
   describe 'switched on' do
-    directory = Dir.mktmpdir
-    FileUtils.ln_s(File.expand_path('../../engines/neighbour', __dir__), directory)
-
     before(:context) do
       @database = SuiteDatabase.fresh('door_listings').load_sql(catalog)
       add_system(@database)
       # One process: what it needs for its first request only is then no matter of chance.
       @host = Host.new(database_url: @database.url, door: 'controller', workers: 1,
-                       env: { 'HOST_APP_ENGINES' => directory }).start
+                       engines: ['neighbour']).start
       products(token: code)
     end
 
-    after(:context) do
-      @host&.stop
-      FileUtils.rm_rf(directory)
-    end
+    after(:context) { @host&.stop }
 
     it "lists an installer's repositories in Rust" do
       answer = nil

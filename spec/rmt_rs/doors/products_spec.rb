@@ -7,15 +7,9 @@ require 'rmt_rs'
 # Products through RMT's controllers, step by step, in a host app under Puma. What they answer and
 # write is for the recorded conversations and the core's tests to say.
 RSpec.describe 'The controller door of products' do
-  engines = lambda do |*names|
-    directory = Dir.mktmpdir
-    names.each { |name| FileUtils.ln_s(File.expand_path("../../engines/#{name}", __dir__), directory) }
-    { 'HOST_APP_ENGINES' => directory }
-  end
-
   before(:context) do
     @database = SuiteDatabase.fresh('door_products')
-    @host = Host.new(database_url: @database.url, door: 'controller', env: engines.call('neighbour')).start
+    @host = Host.new(database_url: @database.url, door: 'controller', engines: ['neighbour']).start
   end
 
   after(:context) { @host&.stop }
@@ -177,7 +171,7 @@ RSpec.describe 'The controller door of products' do
   end
 
   it 'makes records where somebody looks at them' do
-    host = Host.new(database_url: @database.url, door: 'controller', env: engines.call('reads_records')).start
+    host = Host.new(database_url: @database.url, door: 'controller', engines: ['reads_records']).start
     expect(request('Post', sles.merge('token' => 'OK-631dff'), host: host).code).to eq('201')
     expect(log(host)).to include('reads System 7').and include('reads Product').and include('reads Subscription')
     expect(log(host)).not_to match(/rmt_rs: \w+ left to Ruby/)
@@ -197,7 +191,7 @@ RSpec.describe 'The controller door of products' do
   end
 
   it 'has the step that somebody replaced done by them, and the others in Rust' do
-    host = Host.new(database_url: @database.url, door: 'controller', env: engines.call('replaces_step')).start
+    host = Host.new(database_url: @database.url, door: 'controller', engines: ['replaces_step']).start
     expect(request('Post', sles.merge('token' => 'OK-631dff'), host: host).code).to eq('201')
     expect(rows('SELECT service_id, subscription_id FROM activations').first.values).to eq([1, 3])
     expect(log(host)).to include('subscriptions are our business')

@@ -22,14 +22,6 @@ RSpec.describe 'The rack door' do
     before { @database.with_client { |sql| sql.query('DELETE FROM systems') } }
   end
 
-  # A directory of engines: links to those of spec/engines.
-  def self.engines(*names)
-    directory = Dir.mktmpdir
-    names.each { |name| FileUtils.ln_s(File.expand_path("../../engines/#{name}", __dir__), directory) }
-    after(:context) { FileUtils.rm_rf(directory) }
-    { 'HOST_APP_ENGINES' => directory }
-  end
-
   JSON_HEADERS = { 'Content-Type' => 'application/json', 'Accept' => 'application/json' }.freeze # rubocop:disable Lint/ConstantDefinitionInBlock
 
   def ask(method, path, body = nil, headers = {}, door: 'rack')
@@ -214,7 +206,7 @@ RSpec.describe 'The rack door' do
   end
 
   describe 'next to a middleware it does not know' do
-    hosts 'rack_middleware', 'rack', env: engines('unknown_middleware')
+    hosts 'rack_middleware', 'rack', engines: ['unknown_middleware']
 
     it 'stands behind it, and says so' do
       expect(File.read(@hosts['rack'].log))
@@ -228,7 +220,7 @@ RSpec.describe 'The rack door' do
   end
 
   describe 'with a middleware behind it that it does not know' do
-    hosts 'rack_middleware_last', 'rack', env: engines('unknown_middleware').merge('UNKNOWN_IS_LAST' => '1')
+    hosts 'rack_middleware_last', 'rack', engines: ['unknown_middleware'], env: { 'UNKNOWN_IS_LAST' => '1' }
 
     it 'answers nothing, and says so' do
       expect(File.read(@hosts['rack'].log)).to match(/rack door answers nothing; why not more: UnknownMiddleware is not known$/)
@@ -238,7 +230,7 @@ RSpec.describe 'The rack door' do
   end
 
   describe 'next to engines with callbacks' do
-    hosts 'rack_neighbour', 'rack', env: engines('neighbour')
+    hosts 'rack_neighbour', 'rack', engines: ['neighbour']
 
     it 'leaves to Rails what they change, and says why' do
       log = File.read(@hosts['rack'].log)
@@ -249,7 +241,7 @@ RSpec.describe 'The rack door' do
   end
 
   describe 'next to who listens to events' do
-    hosts 'rack_listens', 'rack', env: engines('listens')
+    hosts 'rack_listens', 'rack', engines: ['listens']
 
     it 'tells what Rails would' do
       lines = logged('rack') { announced }

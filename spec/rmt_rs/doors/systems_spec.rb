@@ -7,18 +7,12 @@ require 'rmt_rs'
 # Authentication, keepalive and deregistration through RMT's controllers, in a host app under Puma.
 # What they answer and write is for the recorded conversations and the core's tests to say.
 RSpec.describe 'The controller door of registered systems' do
-  engines = Dir.mktmpdir
-  FileUtils.ln_s(File.expand_path('../../engines/neighbour', __dir__), engines)
-
   before(:context) do
     @database = SuiteDatabase.fresh('door_systems')
-    @host = Host.new(database_url: @database.url, door: 'controller', env: { 'HOST_APP_ENGINES' => engines }).start
+    @host = Host.new(database_url: @database.url, door: 'controller', engines: ['neighbour']).start
   end
 
-  after(:context) do
-    @host&.stop
-    FileUtils.rm_rf(engines)
-  end
+  after(:context) { @host&.stop }
 
   before do
     @database.with_client do |sql|

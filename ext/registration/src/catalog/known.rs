@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::memory::{Purse, Share};
 use super::template::Template;
-use super::{Product, Related, Relatives, Rendering, Trees};
+use super::{Appearance, Product, Related, Relatives, Rendering, Trees};
 
 /// A product in its tree, what it extends and what it takes the place of. Nothing of it changes: what
 /// the catalog says later is another one.
@@ -140,8 +140,7 @@ struct Sheet(Mutex<Option<Kept>>);
 
 #[derive(Debug)]
 struct Kept {
-    /// What it looks like; its base URL says nothing.
-    look: Rendering,
+    appearance: Appearance,
     template: Arc<Template>,
     /// What it takes of the memory.
     _share: Share,
@@ -170,7 +169,10 @@ impl Sheet {
     ) -> Option<Arc<Template>> {
         // Held while it is rendered: who asks for the same has it then, and not twice the work.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = kept.as_ref().filter(|it| it.look.looks_like(rendering)) {
+        if let Some(kept) = kept
+            .as_ref()
+            .filter(|it| it.appearance == rendering.appearance)
+        {
             return Some(Arc::clone(&kept.template));
         }
         purse.note_look(rendering);
@@ -178,7 +180,7 @@ impl Sheet {
         let template = Arc::new(Template::of(rendering, render)?);
         let share = purse.take(template.size())?;
         *kept = Some(Kept {
-            look: rendering.clone(),
+            appearance: rendering.appearance.clone(),
             template: Arc::clone(&template),
             _share: share,
         });
@@ -247,11 +249,13 @@ mod tests {
         let base = "(http|https)://[a-z]{1,8}(:(80|443|21|8443))?";
         let hosts = prop_oneof![Just(vec![]), Just(vec!["updates.suse.com".to_owned()])];
         (base, any::<[bool; 3]>(), hosts).prop_map(|(base, flags, redirect_hosts)| Rendering {
-            free_as_stored: flags[0],
-            plugin_urls: flags[1],
-            credentials_in_repoindex: flags[2],
-            redirect_hosts,
-            ..Rendering::new(BaseUrl::parse(&base).unwrap())
+            base_url: BaseUrl::parse(&base).unwrap(),
+            appearance: Appearance {
+                free_as_stored: flags[0],
+                plugin_urls: flags[1],
+                credentials_in_repoindex: flags[2],
+                redirect_hosts,
+            },
         })
     }
 

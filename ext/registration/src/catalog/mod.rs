@@ -18,7 +18,7 @@ use time::PrimitiveDateTime;
 
 pub use known::Known;
 pub(crate) use memory::Memory;
-pub use render::Rendering;
+pub use render::{Appearance, Rendering};
 pub use url::BaseUrl;
 
 /// `products.product_type`, as the model's enum reads it.

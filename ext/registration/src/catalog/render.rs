@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use serde::Deserialize;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use time::PrimitiveDateTime;
 
@@ -25,6 +26,14 @@ const SERVICE_TTL: u32 = 86_400;
 pub struct Rendering {
     /// What the URLs in the answer begin with.
     pub base_url: BaseUrl,
+    /// How this RMT's answers look.
+    pub appearance: Appearance,
+}
+
+/// How answers about the catalog differ from one RMT to another; by default an RMT has no engines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Appearance {
     /// Extensions are as free as they are stored, not all of them: RMT with its `scc_proxy` engine.
     pub free_as_stored: bool,
     /// URLs of services and repositories are for SUSE's zypper plugin in public clouds: RMT with
@@ -43,10 +52,7 @@ impl Rendering {
     pub fn new(base_url: BaseUrl) -> Self {
         Self {
             base_url,
-            free_as_stored: false,
-            plugin_urls: false,
-            credentials_in_repoindex: false,
-            redirect_hosts: Vec::new(),
+            appearance: Appearance::default(),
         }
     }
 
@@ -154,6 +160,7 @@ impl Rendering {
     /// for the installer only.
     pub fn repoindex(&self, product: &Label, repositories: &[Repository]) -> String {
         let credentials = self
+            .appearance
             .credentials_in_repoindex
             .then(|| product.service_name());
         let shown = repositories.iter().filter(|it| !it.installer_updates);
@@ -199,20 +206,20 @@ impl Rendering {
     }
 
     fn redirected(&self, repository: &Repository) -> bool {
-        if self.redirect_hosts.is_empty() {
+        if self.appearance.redirect_hosts.is_empty() {
             return false;
         }
         let Some(host) = url::host(&repository.external_url) else {
             return false;
         };
-        self.redirect_hosts.iter().any(|redirected| {
+        self.appearance.redirect_hosts.iter().any(|redirected| {
             let above = host.strip_suffix(&redirected.to_ascii_lowercase());
             above.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         })
     }
 
     fn service_url(&self, id: u64, name: &str) -> String {
-        if self.plugin_urls {
+        if self.appearance.plugin_urls {
             return format!("plugin:/susecloud?credentials={name}&path=/services/{id}");
         }
         let name = url::form(name);
@@ -220,7 +227,7 @@ impl Rendering {
     }
 
     fn repository_url(&self, repository: &Repository, credentials: Option<&str>) -> String {
-        if self.plugin_urls {
+        if self.appearance.plugin_urls {
             let (path, _) = url::repository_path(&repository.local_path);
             let credentials = credentials.unwrap_or_default();
             return format!("plugin:/susecloud?credentials={credentials}&path={path}");
@@ -259,14 +266,6 @@ impl Rendering {
             trees,
             product: root,
         }
-    }
-
-    /// Whether all answers look the same, but for the base URL.
-    pub(super) fn looks_like(&self, other: &Self) -> bool {
-        self.free_as_stored == other.free_as_stored
-            && self.plugin_urls == other.plugin_urls
-            && self.credentials_in_repoindex == other.credentials_in_repoindex
-            && self.redirect_hosts == other.redirect_hosts
     }
 }
 
@@ -395,7 +394,7 @@ impl Serialize for Place<'_> {
         let product = self.product;
         let label = &product.label;
         let free_as_stored =
-            rendering.free_as_stored && label.product_type == ProductType::Extension;
+            rendering.appearance.free_as_stored && label.product_type == ProductType::Extension;
         let repositories = || {
             product
                 .repositories
@@ -601,10 +600,8 @@ mod tests {
             let product = Arc::make_mut(trees.products.get_mut(&1).unwrap());
             product.label.product_type = product_type;
             product.free = stored;
-            let rendering = Rendering {
-                free_as_stored,
-                ..rendering()
-            };
+            let mut rendering = rendering();
+            rendering.appearance.free_as_stored = free_as_stored;
             let json: Value = serde_json::from_str(&rendering.product(&trees, 1).unwrap()).unwrap();
             json["free"].as_bool()
         };
@@ -704,23 +701,17 @@ mod tests {
             let xml = rendering.repoindex(&label(1, "A B"), &repositories);
             xml.split('"').nth(3).unwrap().to_owned()
         };
-        let strict = Rendering {
-            credentials_in_repoindex: true,
-            ..rendering()
-        };
+        let mut strict = rendering();
+        strict.appearance.credentials_in_repoindex = true;
         assert_eq!(url(&strict), "http://rmt/repo/1/?credentials=A_B_x86_64");
-        let plugin = Rendering {
-            plugin_urls: true,
-            ..rendering()
-        };
+        let mut plugin = rendering();
+        plugin.appearance.plugin_urls = true;
         assert_eq!(
             url(&plugin),
             "plugin:/susecloud?credentials=&amp;path=/repo/1/"
         );
-        let both = Rendering {
-            plugin_urls: true,
-            ..strict
-        };
+        let mut both = strict;
+        both.appearance.plugin_urls = true;
         assert_eq!(
             url(&both),
             "plugin:/susecloud?credentials=A_B_x86_64&amp;path=/repo/1/"
@@ -734,10 +725,8 @@ mod tests {
     #[test]
     fn redirected_hosts_keep_their_repositories() {
         let url = |host: &str| {
-            let rendering = Rendering {
-                redirect_hosts: vec![host.to_owned()],
-                ..rendering()
-            };
+            let mut rendering = rendering();
+            rendering.appearance.redirect_hosts = vec![host.to_owned()];
             let xml = rendering.repoindex(&label(1, "A"), &[repository(1, true, true)]);
             xml.split('"').nth(3).unwrap().to_owned()
         };

@@ -16,6 +16,8 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use crate::catalog::Appearance;
+
 pub use answer::Answer;
 pub use request::{PARTS, Request};
 pub use serve::Understood;
@@ -27,14 +29,8 @@ pub struct Settings {
     /// The operations that are answered here, by the names that `RmtRs::Operations` has for them, with
     /// all that belongs to them. A request for another one is passed on.
     pub operations: HashSet<String>,
-    /// See [`Rendering`](crate::catalog::Rendering).
-    pub free_as_stored: bool,
-    /// See [`Rendering`](crate::catalog::Rendering).
-    pub plugin_urls: bool,
-    /// See [`Rendering`](crate::catalog::Rendering).
-    pub credentials_in_repoindex: bool,
-    /// See [`Rendering`](crate::catalog::Rendering).
-    pub redirect_hosts: Vec<String>,
+    /// How answers about the catalog look.
+    pub appearance: Appearance,
     /// See [`Credentials`](crate::Credentials).
     pub tokens_enabled: bool,
 }
@@ -75,10 +71,7 @@ impl Settings {
         ];
         Self {
             operations: operations.map(str::to_owned).into(),
-            free_as_stored: false,
-            plugin_urls: false,
-            credentials_in_repoindex: false,
-            redirect_hosts: Vec::new(),
+            appearance: Appearance::default(),
             tokens_enabled: true,
         }
     }

@@ -9,12 +9,12 @@ use super::parameters::{self, scalars, selected};
 use super::request::{Part, Request};
 use super::routes::{Operation, Route};
 use super::{Pass, Reply, Settings};
-use crate::authenticate::{Authenticated, Credentials, Found, Note, TokenHeader};
+use crate::authenticate::{Authenticated, Credentials, Found, Note, TokenHeader, names_zypper};
 use crate::catalog::{BaseUrl, Rendering};
 use crate::error::{Error, Failure, Written};
 use crate::json::to_json;
 use crate::log::LogLine;
-use crate::{Acted, Action, Actor, Caller, Checked, Progress, Registration, params};
+use crate::{Acted, Action, Actor, Caller, Progress, Registration, params};
 
 /// What the steps before an action look at.
 const PRODUCT: &[&str] = &["identifier", "version", "arch", "token", "payload"];
@@ -53,9 +53,8 @@ impl Sender {
 }
 
 fn is_zypper(request: &Request) -> Result<bool, Pass> {
-    let agent = request.utf8(Part::UserAgent)?.unwrap_or_default();
-    let name = agent.get(..4);
-    Ok(name.is_some_and(|it| it.eq_ignore_ascii_case("zypp")))
+    let agent = request.utf8(Part::UserAgent)?;
+    Ok(agent.is_some_and(names_zypper))
 }
 
 impl Understood {
@@ -67,8 +66,9 @@ impl Understood {
     /// ```
     /// use registration::http::{PARTS, Request, Settings, Understood};
     ///
-    /// let settings = r#"{"operations":["health"],"free_as_stored":false,"plugin_urls":false,
-    ///     "credentials_in_repoindex":false,"redirect_hosts":[],"tokens_enabled":true}"#;
+    /// let settings = r#"{"operations":["health"],"tokens_enabled":true,"appearance":{
+    ///     "free_as_stored":false,"plugin_urls":false,"credentials_in_repoindex":false,
+    ///     "redirect_hosts":[]}}"#;
     /// let settings: Settings = serde_json::from_str(settings).unwrap();
     /// let parts = PARTS.iter().map(|part| match *part {
     ///     "REQUEST_METHOD" => Some(b"GET".to_vec()),
@@ -279,40 +279,13 @@ impl Serving<'_> {
             self.render(200, Content::Json, body);
             return Ok(());
         }
-        let acted = self.change(action, &checked, &actor, &rendering).await;
-        let acted = acted.map_err(|it| self.halt(it))?;
+        let subscription = checked.subscription.as_ref().map(|it| it.id);
+        let (registration, progress) = (self.registration, self.progress);
+        let acted = registration.act(action, &checked, &actor, subscription, &rendering, progress);
+        let acted = acted.await.map_err(|it| self.halt(it))?;
         let status = if action == Action::Destroy { 200 } else { 201 };
         self.acted(acted, status);
         Ok(())
-    }
-
-    async fn change(
-        &self,
-        action: Action,
-        checked: &Checked,
-        actor: &Actor,
-        rendering: &Rendering,
-    ) -> Result<Acted, Failure> {
-        let (registration, progress) = (self.registration, self.progress);
-        let subscription = checked.subscription.as_ref().map(|it| it.id);
-        match action {
-            Action::Activate => {
-                registration
-                    .activate(checked, actor, subscription, rendering, progress)
-                    .await
-            }
-            Action::Upgrade => {
-                registration
-                    .upgrade(checked, actor, subscription, rendering, progress)
-                    .await
-            }
-            Action::Destroy => {
-                registration
-                    .destroy(checked, actor, rendering, progress)
-                    .await
-            }
-            Action::Show => Err(Failure::unwritten(Error::Declined("show changes nothing"))),
-        }
     }
 
     async fn synchronize(&mut self) -> Result<(), Halt> {
@@ -478,19 +451,9 @@ impl Serving<'_> {
 
     /// What an answer about the catalog depends on besides the catalog.
     fn rendering(&self) -> Rendering {
-        let Settings {
-            free_as_stored,
-            plugin_urls,
-            credentials_in_repoindex,
-            ref redirect_hosts,
-            ..
-        } = *self.settings;
         Rendering {
-            free_as_stored,
-            plugin_urls,
-            credentials_in_repoindex,
-            redirect_hosts: redirect_hosts.clone(),
-            ..Rendering::new(self.understood.base_url.clone())
+            base_url: self.understood.base_url.clone(),
+            appearance: self.settings.appearance.clone(),
         }
     }
 

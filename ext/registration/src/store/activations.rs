@@ -104,27 +104,21 @@ impl Session {
         &mut self,
         activation: NewActivation,
     ) -> Result<Option<ActivationKey>, Interruption> {
-        let NewActivation {
-            system_id,
-            service_id,
-            subscription_id,
-            created_at: now,
-        } = activation;
         let result = sqlx::query(
             "INSERT INTO activations (service_id, system_id, subscription_id, created_at, \
              updated_at) VALUES (?, ?, ?, ?, ?)",
         )
-        .bind(service_id)
-        .bind(system_id)
-        .bind(subscription_id)
-        .bind(now)
-        .bind(now)
+        .bind(activation.service_id)
+        .bind(activation.system_id)
+        .bind(activation.subscription_id)
+        .bind(activation.created_at)
+        .bind(activation.created_at)
         .execute(self.connection())
         .await;
         match result {
             Ok(result) => Ok(Some(ActivationKey {
                 id: result.last_insert_id(),
-                service_id,
+                service_id: activation.service_id,
             })),
             Err(error) if number(&error) == Some(1062) => Ok(None),
             Err(error) => Err(gone_or(error)),
@@ -139,21 +133,15 @@ impl Session {
         &mut self,
         activation: NewActivation,
     ) -> Result<(), Interruption> {
-        let NewActivation {
-            system_id,
-            service_id,
-            subscription_id,
-            created_at: now,
-        } = activation;
         sqlx::query(
             "UPDATE activations SET subscription_id = ?, updated_at = ? \
              WHERE system_id = ? AND service_id = ? AND NOT (subscription_id <=> ?)",
         )
-        .bind(subscription_id)
-        .bind(now)
-        .bind(system_id)
-        .bind(service_id)
-        .bind(subscription_id)
+        .bind(activation.subscription_id)
+        .bind(activation.created_at)
+        .bind(activation.system_id)
+        .bind(activation.service_id)
+        .bind(activation.subscription_id)
         .execute(self.connection())
         .await
         .map_err(gone_or)?;

@@ -1,6 +1,7 @@
 //! What the tests against a database share: a private MariaDB, and a way to it that can fail.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod actions;
 pub mod conversation;
 pub mod place;
 pub mod server;

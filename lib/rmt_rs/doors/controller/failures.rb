@@ -72,16 +72,15 @@ module RmtRs
           raise Refusal.new(message, status)
         end
 
-        # Answers in RMT's error shape (`ActionController::TranslatedError`).
+        # Answers in RMT's error shape.
         def render_refusal(refusal)
-          message = refusal.message
-          render json: { type: 'error', error: message, localized_error: message }, status: refusal.status
+          render json: refusal.body, status: refusal.status
         end
 
         # After Rust failed for a reason that is not the request's: Ruby's own way if that cannot do
         # harm and may help, else 503.
         def broke(operation, failure, &)
-          return fall_back(operation, failure, &) unless failure.written? || failure.is_a?(Unavailable)
+          return fall_back(operation, failure, &) if failure.redeemable?
 
           give_up(operation, failure.message)
         end
@@ -105,7 +104,7 @@ module RmtRs
           # To try that now would only be to wait longer.
           @note = nil
           RmtRs.count(operation, :unavailable)
-          raise Refusal.new('The database is not available at the moment. Please try again later.', 503)
+          raise Refusal.unavailable
         end
       end
     end

@@ -17,8 +17,7 @@ module RmtRs
           end
         end
 
-        BUSY = 'The database is not available at the moment. Please try again later.'
-        private_constant :Body, :BUSY
+        private_constant :Body
 
         # @return [Symbol] `:front` or `:end` of the stack
         attr_reader :place
@@ -93,7 +92,7 @@ module RmtRs
 
         # After Rust has failed: Rails, if that cannot do harm and may help, else 503.
         def failed(operation, failure, report)
-          unless failure.written? || failure.is_a?(Unavailable)
+          if failure.redeemable?
             RmtRs.count(operation, :fallback)
             Rails.logger.warn("rmt_rs: #{operation} left to Rails: #{failure.message}")
             return 'Rust has failed'
@@ -101,8 +100,9 @@ module RmtRs
 
           report.log(:error, "rmt_rs: #{operation} failed: #{failure.message}")
           RmtRs.count(operation, :unavailable)
-          [503, { 'Content-Type' => 'application/json; charset=utf-8', 'Cache-Control' => 'no-cache' },
-           JSON.generate(type: 'error', error: BUSY, localized_error: BUSY), 503]
+          refusal = Refusal.unavailable
+          [refusal.status, { 'Content-Type' => 'application/json; charset=utf-8', 'Cache-Control' => 'no-cache' },
+           JSON.generate(refusal.body), refusal.status]
         end
 
         # As ActionDispatch::RequestId has it.

@@ -56,16 +56,26 @@ module RmtRs
         end
       end
 
-      # Of a request that others hear of: Rails' events, of which Rails' log makes its lines.
-      class Told
-        # By what the log calls them.
-        FORMATS = { 'JSON' => :json, 'XML' => :xml, 'HTML' => :html, '*/*' => '*/*' }.freeze
-        private_constant :FORMATS
-
+      # What is said of one request.
+      class Report
         # @param zypper_step [Proc, nil]
         def initialize(zypper_step)
           @zypper_step = zypper_step
         end
+
+        private
+
+        # The callback as Rails knows it that RMT's step is.
+        def filter(step)
+          step == 'block' ? @zypper_step : step.to_sym
+        end
+      end
+
+      # Of a request that others hear of: Rails' events, of which Rails' log makes its lines.
+      class Told < Report
+        # By what the log calls them.
+        FORMATS = { 'JSON' => :json, 'XML' => :xml, 'HTML' => :html, '*/*' => '*/*' }.freeze
+        private_constant :FORMATS
 
         # Has a request told of. See {Events#of}.
         def around(started, env, understood, parameters)
@@ -88,8 +98,7 @@ module RmtRs
         # @param step [String] the callback that has ended it; `block` for the one that has no name
         # @return [void]
         def halted(step)
-          filter = step == 'block' ? @zypper_step : step.to_sym
-          ActiveSupport::Notifications.instrument('halted_callback.action_controller', filter: filter)
+          ActiveSupport::Notifications.instrument('halted_callback.action_controller', filter: filter(step))
         end
 
         # @param status [Integer] of the answer, for the log
@@ -114,10 +123,10 @@ module RmtRs
       end
 
       # Of a request that nobody hears of but Rails' log: its lines, written at once when it has ended.
-      class Written
-        # @param zypper_step [Proc, nil]
+      class Written < Report
+        # See {Report#initialize}.
         def initialize(zypper_step)
-          @zypper_step = zypper_step
+          super
           @lines = []
         end
 
@@ -141,8 +150,7 @@ module RmtRs
 
         # See {Told#halted}.
         def halted(step)
-          filter = step == 'block' ? @zypper_step : step.to_sym
-          @lines << ['INFO', "Filter chain halted as #{filter.inspect} rendered or redirected"]
+          @lines << ['INFO', "Filter chain halted as #{filter(step).inspect} rendered or redirected"]
         end
 
         # See {Told#ended}.
