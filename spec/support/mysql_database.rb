@@ -2,7 +2,6 @@
 
 require 'mysql2'
 require 'uri'
-require_relative '../../lib/rmt_rs/catalog_versions'
 
 # A database somewhere, named by a URL.
 #
@@ -95,15 +94,21 @@ class MysqlDatabase
   #
   # @return [self]
   def install_triggers
-    load_sql(RmtRs::CatalogVersions::INSTALL)
+    load_sql(catalog_versions::INSTALL)
   end
 
   # @return [Boolean] whether all of it is there
   def triggers?
-    with_client { |sql| RmtRs::CatalogVersions.complete? { |query| sql.query(query, as: :array).to_a.flatten } }
+    with_client { |sql| catalog_versions.complete? { |query| sql.query(query, as: :array).to_a.flatten } }
   end
 
   private
+
+  # Of this checkout, unless a packed gem is loaded.
+  def catalog_versions
+    require_relative '../../lib/rmt_rs/catalog_versions' unless defined?(RmtRs::CatalogVersions)
+    RmtRs::CatalogVersions
+  end
 
   def decoded(text)
     text && URI.decode_www_form_component(text)

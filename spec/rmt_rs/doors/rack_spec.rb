@@ -121,6 +121,20 @@ RSpec.describe 'The rack door' do
       end
     end
 
+    it 'sends large answers whole, one after the other on a connection that is kept' do
+      host = URI(@hosts.fetch('rack').url)
+      headers = JSON_HEADERS.merge(basic(announced))
+      body = JSON.generate(LargeTree.product(1).merge(token: LargeTree::REGCODE))
+      answers = Net::HTTP.start(host.host, host.port) do |http|
+        Array.new(3) { http.post('/connect/systems/products', body, headers) }
+      end
+      answers.each do |answer|
+        expect(answer.body.bytesize).to be > 8192
+        expect(answer['content-length'].to_i).to eq(answer.body.bytesize)
+        expect(JSON.parse(answer.body).dig('product', 'identifier')).to eq('p1')
+      end
+    end
+
     it 'has a request id and tells how long it took, as Rails does' do
       answer = ask('get', '/api/health/status')
       expect(answer['x-request-id']).to match(/\A\h{8}-\h{4}-4\h{3}-\h{4}-\h{12}\z/)

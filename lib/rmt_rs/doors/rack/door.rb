@@ -8,16 +8,29 @@ module RmtRs
     module Rack
       # An open door: answers requests whole, with what Rails' middleware behind it would add.
       class Door
-        # An answer's body. Its text is given back when it was sent: so few objects are made for a request that Ruby would
-        # collect such texts, of which some are large, only when there are many of them.
-        class Body < Array
+        # The body of a large answer. So few objects are made for a request that Ruby would collect such texts only when
+        # there are many of them: it is given back when it was sent, and is no Array, whose texts Puma copies twice.
+        class Body
+          # @param text [String]
+          def initialize(text)
+            @text = text
+          end
+
+          # @yieldparam text [String]
+          # @return [void]
+          def each
+            yield @text
+          end
+
           # @return [void]
           def close
-            each(&:clear)
+            @text.clear
           end
         end
 
-        private_constant :Body
+        # Bytes of a body that Puma would rather write by itself than together with the headers.
+        LARGE = 8192
+        private_constant :Body, :LARGE
 
         # @return [Symbol] `:front` or `:end` of the stack
         attr_reader :place
@@ -117,7 +130,10 @@ module RmtRs
           headers = @headers.merge(headers)
           headers[@id_header] = env['action_dispatch.request_id'] if @tells_id
           headers['X-Runtime'] = format('%0.6f', now - started) if @tells_runtime
-          [status, headers, body.empty? ? [] : Body[body]]
+          return [status, headers, body.empty? ? [] : [body]] if body.bytesize < LARGE
+
+          headers['Content-Length'] = body.bytesize.to_s
+          [status, headers, Body.new(body)]
         end
       end
     end
