@@ -175,8 +175,8 @@ fn against_a_database(criterion: &mut Criterion) -> (Trees, Checked) {
 
 /// Systems that are counted as one step.
 const SYSTEMS: u64 = 1_024;
-/// Clients that announce one system after the other.
-const CLIENTS: u64 = 128;
+/// Clients that announce one system after the other: so many that all statements are full.
+const CLIENTS: u64 = 512;
 /// As the core combines: statements in flight, systems in each.
 const WRITERS: u64 = 2;
 const BATCH: u64 = 64;
