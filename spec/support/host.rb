@@ -56,7 +56,7 @@ class Host
   def start
     FileUtils.mkdir_p(File.dirname(@log))
     FileUtils.rm_f(pid_file) # a leftover would keep Rails from starting
-    link_engines
+    link_engines if @engines.any?
     Processes.spawn(*command, **surroundings) { |pid| @pid = pid }
     ended = nil
     answers = Processes.wait_until(START_SECONDS, pause: 0.1) { (ended = Processes.reap(@pid)) || healthy? }
@@ -159,7 +159,8 @@ class Host
   end
 
   def app_environment
-    { 'DATABASE_URL' => @database.to_s, 'HOST_APP_ENGINES' => engines_directory }.merge(@size)
+    engines = { 'HOST_APP_ENGINES' => engines_directory } if @engines.any?
+    { 'DATABASE_URL' => @database.to_s, **@size, **engines.to_h }
   end
 
   def engines_directory

@@ -130,7 +130,7 @@ class PrivateMariadb
   def install
     unfinished = path("data.new-#{Process.pid}")
     # Once in some hundred times MariaDB 10.11 crashes while it makes its tables.
-    installed = Array.new(2).any? { install_into(unfinished) }
+    installed = 2.times.any? { install_into(unfinished) }
     raise Error, "MariaDB's data directory could not be made. #{advice('install.log')}" unless installed
 
     File.rename(unfinished, path('data'))

@@ -128,9 +128,7 @@ impl Registration {
         }
         Ok((authenticated, checked))
     }
-}
 
-impl Registration {
     /// Carries out the `action` that was checked for; a show is [`Checked::show`]'s. Destroying asks for no
     /// subscription.
     ///

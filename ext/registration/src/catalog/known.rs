@@ -175,7 +175,7 @@ impl Sheet {
         {
             return Some(Arc::clone(&kept.template));
         }
-        purse.note_look(rendering);
+        purse.note_appearance(&rendering.appearance);
         *kept = None;
         let template = Arc::new(Template::of(rendering, render)?);
         let share = purse.take(template.size())?;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::{Duration, OffsetDateTime};
 
-use super::{BaseUrl, Known, Label, Product, Rendering};
+use super::{Appearance, BaseUrl, Known, Label, Product, Rendering};
 use crate::store::Criteria;
 
 /// For products, trees and rendered answers, of each process. A tree of SLES takes about 150 KB with
@@ -32,8 +32,8 @@ const PAUSE: Duration = Duration::seconds(5);
 pub(crate) struct Purse {
     bytes: usize,
     left: AtomicUsize,
-    /// How answers looked last, base URLs apart.
-    look: Mutex<Option<Rendering>>,
+    /// How answers looked last.
+    appearance: Mutex<Appearance>,
 }
 
 /// What was taken; given back when dropped.
@@ -48,7 +48,7 @@ impl Purse {
         Self {
             bytes,
             left: AtomicUsize::new(bytes),
-            look: Mutex::default(),
+            appearance: Mutex::default(),
         }
     }
 
@@ -67,8 +67,8 @@ impl Purse {
         self.left.load(Ordering::Relaxed) < self.bytes / 2
     }
 
-    pub(super) fn note_look(&self, rendering: &Rendering) {
-        *lock(&self.look) = Some(rendering.clone());
+    pub(super) fn note_appearance(&self, appearance: &Appearance) {
+        appearance.clone_into(&mut lock(&self.appearance));
     }
 }
 
@@ -253,10 +253,13 @@ impl Memory {
         ahead.version = version;
     }
 
-    /// How answers look, as far as that is known before somebody asks.
+    /// How answers look, as far as that is known before somebody asks; of their base URLs nothing is.
     pub fn look(&self) -> Option<Rendering> {
-        let look = lock(&self.purse.look).clone();
-        look.or_else(|| BaseUrl::parse("http://localhost").map(Rendering::new))
+        let appearance = lock(&self.purse.appearance).clone();
+        BaseUrl::parse("http://localhost").map(|base_url| Rendering {
+            base_url,
+            appearance,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
