@@ -6,6 +6,7 @@ require_relative 'rmt_rs/errors'
 require_relative 'rmt_rs/counters'
 require_relative 'rmt_rs/configuration'
 require_relative 'rmt_rs/catalog_versions'
+require_relative 'rmt_rs/flag'
 require_relative 'rmt_rs/native'
 
 # RMT's registration path in Rust.
@@ -84,6 +85,9 @@ module RmtRs
       @operations.include?(operation)
     end
 
+    # @return [Flag] what the operator wants at this moment
+    attr_reader :flag
+
     # Switches on, at the end of boot: loads the library, tells it where the database is, and takes
     # over what other code has left to RMT. One log line says what came of it.
     #
@@ -101,12 +105,9 @@ module RmtRs
       survey = Survey.new(application.root)
       reasons = survey.reasons
       @operations = reasons.select { |_, why| why.empty? }.keys.to_set
-      @honoured_callbacks = survey.honoured if @operations.any?
-      @plugin_urls = survey.plugin_urls?
-      @survey = survey
-      @looks = {}
-      @onlookers = {}
-      @open_rack_door = -> { Doors::Rack.open(application, survey) } if configuration.rack?
+      @flag = Flag.new(configuration) { open_rack_door }
+      follow(survey)
+      @rack_door = -> { Doors::Rack.open(application, survey) }
       learn_columns_at_boot if @operations.any?
       report(configuration, reasons.reject { |_, why| why.empty? })
     rescue LoadError, InternalError => e
@@ -310,6 +311,14 @@ module RmtRs
 
     private
 
+    def follow(survey)
+      @honoured_callbacks = survey.honoured if @operations.any?
+      @plugin_urls = survey.plugin_urls?
+      @survey = survey
+      @looks = {}
+      @onlookers = {}
+    end
+
     def learn_columns
       reach
       # What wraps the parameters asks for the names.
@@ -317,8 +326,17 @@ module RmtRs
       leave_unknown_columns_to_ruby
       @system_defaults = ::System.columns_hash.transform_values(&:default).freeze
       # What may be answered there is known with the columns.
-      @open_rack_door&.call
+      open_rack_door
       @system_defaults
+    end
+
+    # Once it is wanted, and it is known what may be answered there.
+    def open_rack_door
+      return unless @rack_door && @system_defaults && @flag.rack?
+
+      open = @rack_door
+      @rack_door = nil
+      open.call
     end
 
     def json(value)

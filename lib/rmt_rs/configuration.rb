@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
+require 'erb'
 require 'json'
+require 'yaml'
 require_relative 'database'
 require_relative 'errors'
 
@@ -19,6 +21,11 @@ module RmtRs
     # middleware answers before Rails, and what it leaves to Rails comes to the controller door.
     DOORS = %w[off controller rack].freeze
 
+    # What an operator can leave to Ruby, by the names that `Operations` has; `authenticate` stands for all other requests of
+    # systems, of which Rust does no more than that.
+    ENDPOINTS = %i[announce update deregister show activate upgrade destroy synchronize activations service legacy_service
+                   installer subscription_products health authenticate].freeze
+
     WHOLE = lambda do |range|
       ->(value) { Integer(value.to_s, exception: false)&.then { |number| number if range.cover?(number) } }
     end
@@ -27,7 +34,15 @@ module RmtRs
     end
     TEXT = ->(value) { value.to_s unless value.to_s.empty? }
     READABLE = ->(value) { value.to_s if File.readable?(value.to_s) }
-    private_constant :WHOLE, :SECONDS, :TEXT, :READABLE
+    # YAML makes true and false of `on` and `off`; in the environment stands what would stand in its braces.
+    SWITCHES = lambda do |value|
+      value = YAML.safe_load("{#{value}}") if value.is_a?(String)
+      switches = value.to_h.transform_keys(&:to_sym)
+      switches if (switches.keys - ENDPOINTS).empty? && switches.values.all? { |it| [true, false].include?(it) }
+    rescue YAML::Exception, NoMethodError, TypeError
+      nil
+    end
+    private_constant :WHOLE, :SECONDS, :TEXT, :READABLE, :SWITCHES
 
     KEYS = {
       # Who answers the registration endpoints.
@@ -38,6 +53,14 @@ module RmtRs
       connect_timeout: Key.new(2.0, SECONDS[0.1..60], 'seconds from 0.1 to 60'),
       # Seconds after which a request that has no result yet is answered with 503.
       deadline: Key.new(4.0, SECONDS[0.5..60], 'seconds from 0.5 to 60'),
+      # Endpoints that are Ruby's although the door is open (`show: off`), or Rust's (`on`, as all are that are not named).
+      endpoints: Key.new({}.freeze, SWITCHES, "on or off for each of #{ENDPOINTS.join(', ')}"),
+      # How many of a hundred machines are Rust's: always the same ones, by their host name or login.
+      percentage: Key.new(100.0, SECONDS[0..100], 'a number from 0 to 100'),
+      # What the header `X-Rmt-Rs` (`rust SECRET` or `ruby SECRET`) has to hold to decide for its request; without it no
+      # such header is looked at.
+      override_secret: Key.new(nil, ->(value) { value.to_s if value.to_s.match?(/\A[[:graph:]]{16,}\z/) },
+                               'at least 16 characters without spaces'),
       # Parts of the database configuration that differ from Rails'.
       host: Key.new(nil, TEXT, 'a host name or address'),
       port: Key.new(nil, WHOLE[1..65_535], 'a port number from 1 to 65535'),
@@ -53,7 +76,9 @@ module RmtRs
     }.freeze
 
     # Named in complaints, never with its value.
-    SECRET = %i[password].freeze
+    SECRET = %i[password override_secret].freeze
+    # What may change while RMT runs.
+    CHANGEABLE = %i[door endpoints percentage override_secret].freeze
     # What replaces a part of Rails' database configuration.
     DATABASE = %i[host port socket username password database pool ssl_mode sslca sslcert sslkey].freeze
     # Variables of that prefix that are no keys.
@@ -76,6 +101,30 @@ module RmtRs
       end
 
       new(settings.to_h, environment)
+    end
+
+    # The files that RMT reads its settings from, the later one's going before the earlier's.
+    #
+    # @return [Array<String>] empty where that is not known
+    def self.files
+      defined?(::RMT::Config::CONFIG_FILES) ? ::RMT::Config::CONFIG_FILES.map(&:to_s) : []
+    end
+
+    # Reads anew what {load} has read, without changing RMT's own settings.
+    #
+    # @return [Configuration]
+    # @raise [ConfigurationError] also for a file that is no YAML
+    def self.reload(environment: ENV)
+      sections = files.select { |file| File.readable?(file) }.map do |file|
+        content = YAML.safe_load(ERB.new(File.read(file)).result, permitted_classes: [Symbol, Date, Time], aliases: true)
+        section = content.is_a?(Hash) ? content['rmt_rs'] : nil
+        next section.to_h.compact if section.nil? || section.respond_to?(:to_h)
+
+        raise ConfigurationError, "rmt_rs: #{section.inspect}: allowed are keys with values, such as door: controller"
+      end
+      new(sections.reduce({}, :merge), environment)
+    rescue YAML::Exception, SystemCallError => e
+      raise ConfigurationError, "rmt_rs: the settings cannot be read: #{e.message}"
     end
 
     # How many threads Puma has at most in this process: what it says itself, or what RMT is going to tell it, as
@@ -121,6 +170,49 @@ module RmtRs
       door == 'rack'
     end
 
+    # @return [Float] of a hundred machines, how many are Rust's
+    def percentage
+      @values[:percentage]
+    end
+
+    # @return [String, nil]
+    def override_secret
+      @values[:override_secret]
+    end
+
+    # @param name [Symbol] one of {ENDPOINTS}
+    # @return [Boolean] whether it is left to Rust
+    def endpoint?(name)
+      @values[:endpoints].fetch(name, true)
+    end
+
+    # @param other [Configuration]
+    # @return [Configuration] this one, with what may change while RMT runs as the other has it
+    def with(other)
+      dup.tap { |it| it.values = @values.merge(other.values.slice(*CHANGEABLE)) }
+    end
+
+    # @param other [Configuration]
+    # @return [Array<Symbol>]
+    def keys_that_differ(other)
+      # With the door off nothing else was looked at.
+      return [] if off? || other.off?
+
+      KEYS.keys.reject { |key| @values[key] == other.values[key] }
+    end
+
+    # @param key [Symbol]
+    # @return [String] its value for a log
+    def shown(key)
+      value = @values[key]
+      return 'nothing' if value.nil?
+      return 'a secret' if SECRET.include?(key)
+      return value.to_s unless value.is_a?(Hash)
+      return 'all on' if value.empty?
+
+      value.map { |name, on| on ? "#{name} on" : "#{name} off" }.join(', ')
+    end
+
     # What {Native.configure} takes.
     #
     # @param rails [Hash{Symbol => Object}] ActiveRecord's configuration_hash
@@ -139,6 +231,11 @@ module RmtRs
         deadline_ms: milliseconds[:deadline]
       )
     end
+
+    protected
+
+    # By {KEYS}; with the door `off` only that.
+    attr_accessor :values
 
     private
 

@@ -22,7 +22,7 @@ module RmtRs
       next if configuration.off? || Railtie.in_rake
 
       app.config.to_prepare { Doors::Controller.install }
-      Doors::Rack.install(app.middleware) if configuration.rack?
+      Doors::Rack.install(app.middleware)
       # Engines replace what they replace in `config.after_initialize` blocks, which they register
       # when they are loaded. This one is registered later, so it sees what they did.
       ActiveSupport.on_load(:after_initialize) do

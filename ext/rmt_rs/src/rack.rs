@@ -72,6 +72,12 @@ impl UnderstoodObject {
     fn id(&self) -> Option<String> {
         self.id.map(|id| id.to_string())
     }
+
+    /// Nothing once it is being served.
+    fn machine(&self) -> Option<String> {
+        let request = self.request.lock().unwrap_or_else(PoisonError::into_inner);
+        request.as_ref()?.machine().map(str::to_owned)
+    }
 }
 
 /// `RmtRs::Native.understand(settings, parts, body)`: an `Understood`, or a String that says why not.
@@ -149,6 +155,7 @@ pub fn define(ruby: &Ruby, native: &RModule) -> Result<(), Error> {
     understood.define_method("action", method!(UnderstoodObject::action, 0))?;
     understood.define_method("format", method!(UnderstoodObject::format, 0))?;
     understood.define_method("id", method!(UnderstoodObject::id, 0))?;
+    understood.define_method("machine", method!(UnderstoodObject::machine, 0))?;
     let parts = ruby.ary_new_capa(PARTS.len());
     for part in PARTS {
         parts.push(ruby.str_new(part))?;

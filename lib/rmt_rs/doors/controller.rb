@@ -4,6 +4,7 @@ require_relative 'controller/shared'
 require_relative 'controller/activations'
 require_relative 'controller/announce'
 require_relative 'controller/authentication'
+require_relative 'controller/choice'
 require_relative 'controller/failures'
 require_relative 'controller/health'
 require_relative 'controller/installer'
@@ -20,7 +21,7 @@ module RmtRs
     # its actions.
     module Controller
       DOORS = {
-        'ApplicationController' => [Shared, Failures, Authentication],
+        'ApplicationController' => [Shared, Choice, Failures, Authentication],
         'Api::Connect::BaseController' => [Tokens],
         'Api::Connect::V3::Subscriptions::SystemsController' => [Announce],
         'Api::Connect::V3::Systems::SystemsController' => [Systems],

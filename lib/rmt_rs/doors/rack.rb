@@ -29,7 +29,7 @@ module RmtRs
         # @return [Array] Rack's status, headers and body
         def call(env)
           door = Rack.door
-          mine = door && door.place == @place && env['PATH_INFO'].start_with?(*PATHS)
+          mine = door && door.place == @place && RmtRs.flag.rack? && env['PATH_INFO'].start_with?(*PATHS)
           (mine && door.answer(env)) || @app.call(env)
         end
       end

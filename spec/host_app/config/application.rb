@@ -9,6 +9,23 @@ require 'rails'
 require 'active_record/railtie'
 require 'action_controller/railtie'
 
+# What RMT's settings are made of, if there are any.
+if ENV['HOST_APP_SETTINGS']
+  require 'yaml'
+
+  # As RMT's: where the settings are.
+  module RMT
+    module Config # rubocop:disable Style/Documentation
+      CONFIG_FILES = [ENV.fetch('HOST_APP_SETTINGS')].freeze
+
+      def self.redirect_repo_hosts
+        []
+      end
+    end
+  end
+  Settings = YAML.load_file(RMT::Config::CONFIG_FILES.first, symbolize_names: true)
+end
+
 # Engines are loaded as RMT loads them, the gem among them when it is there as a plugin.
 engines = ENV.fetch('HOST_APP_ENGINES', File.expand_path('../engines', __dir__))
 Dir.glob(File.join(engines, '*')).select { |directory| File.directory?(directory) }.sort.each do |directory|

@@ -124,6 +124,17 @@ impl Understood {
         self.route.format
     }
 
+    /// The machine that sends it, as far as it says: its login, or its host name where it has none yet.
+    pub fn machine(&self) -> Option<&str> {
+        match &self.sender {
+            Sender::System(Some((login, _))) => Some(login),
+            _ if self.route.operation == Operation::Announce => {
+                self.parameters.get("hostname").and_then(Value::as_str)
+            }
+            _ => None,
+        }
+    }
+
     /// The `id` in its path.
     pub fn id(&self) -> Option<u64> {
         match self.route.operation {

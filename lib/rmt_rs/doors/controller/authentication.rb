@@ -32,7 +32,7 @@ module RmtRs
         # @param skip_on_duplicated [Boolean] leave all alone when several systems have the credentials
         # @return [void]
         def authenticate_system(skip_on_duplicated: false)
-          return super unless RmtRs.takes?(:authenticate)
+          return super unless takes?(:authenticate)
 
           authenticate_or_request_with_http_basic('RMT API') do |login, password|
             # Asks the database, the first time: before anything else does, and with an end to it.
@@ -69,7 +69,7 @@ module RmtRs
 
         # Whether the action writes, and can write what is to be noted of the system by the way.
         def notes_later?
-          DEFERRING.include?(door_operation) && RmtRs.takes?(door_operation)
+          DEFERRING.include?(door_operation) && takes?(door_operation)
         end
 
         # Rack says of no header what encoding it has.

@@ -9,7 +9,7 @@ module RmtRs
         #
         # @return [void]
         def status
-          return super unless RmtRs.takes?(:health)
+          return super unless takes?(:health)
 
           RmtRs.count(:health, :rust)
           render body: RmtRs.health, content_type: 'application/json'

@@ -74,7 +74,7 @@ module RmtRs
         end
 
         def checks?
-          RmtRs.takes?(:require_product) && RmtRs.takes?(door_operation) && door_operation != :synchronize
+          takes?(:require_product) && takes?(door_operation) && door_operation != :synchronize
         end
 
         def find_out(**who)
@@ -110,7 +110,7 @@ module RmtRs
         # @param ruby [Proc] which is this
         # @yield when the step succeeded
         def step(name, ruby)
-          return in_ruby(&ruby) unless RmtRs.takes?(name) && checks?
+          return in_ruby(&ruby) unless takes?(name) && checks?
 
           find_out_what_is_missing
           # The check has got so far, or to a step that fails, or it is something this action does not ask for by itself.

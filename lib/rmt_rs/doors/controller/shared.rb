@@ -63,7 +63,7 @@ module RmtRs
         # @param rust [Proc] what is done in Rust
         # @yieldparam outcome [Object] of `rust`, to be answered
         def in_rust(operation, ruby:, rust:)
-          return in_ruby(&ruby) unless RmtRs.takes?(operation)
+          return in_ruby(&ruby) unless takes?(operation)
 
           begin
             outcome = timed(&rust)
@@ -93,11 +93,11 @@ module RmtRs
         def watched?
           return @watched if defined?(@watched)
 
-          @watched = !RmtRs.takes?(door_operation) || RmtRs.onlookers?(self.class)
+          @watched = !takes?(door_operation) || RmtRs.onlookers?(self.class)
         end
 
         def process_action(*)
-          return super unless RmtRs.takes?(door_operation)
+          return super unless takes?(door_operation)
 
           outside_of_rescue { super }
         rescue Refusal => e
@@ -113,12 +113,12 @@ module RmtRs
           RmtRs.system_defaults if wraps_by_columns?
           yield
         rescue Unavailable, ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
-          raise unless RmtRs.takes?(door_operation)
+          raise unless takes?(door_operation)
 
           not_reached(door_operation, e)
         rescue ArgumentError
           # Rails checks the encoding of values; keys make it crash while it logs them.
-          raise if !RmtRs.takes?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
+          raise if !takes?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
 
           refuse(door_operation, 'The request is not valid UTF-8', 400)
         end

@@ -23,7 +23,7 @@ module RmtRs
         #
         # @return [void]
         def authenticate_with_token
-          return super unless RmtRs.takes?(:subscription_products)
+          return super unless takes?(:subscription_products)
 
           authenticate_or_request_with_http_token do |token, _options|
             # No code has what is no text.

@@ -56,6 +56,7 @@ module RmtRs
           body = env['rack.input']&.read || ''
           understood = Native.understand(@settings, env.values_at(*Native::PARTS), body)
           return pass(env, understood) if understood.is_a?(String)
+          return pass(env, 'left to Ruby') unless RmtRs.flag.decide(understood.operation.to_sym, env) { understood.machine }
 
           identify(env) if @tells_id
           answer = carry_out(env, body, understood)
