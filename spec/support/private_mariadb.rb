@@ -39,8 +39,12 @@ class PrivateMariadb
   attr_reader :directory
 
   # @param directory [String] where everything is kept; made when missing
-  def initialize(directory = File.join(PROJECT, 'tmp/mariadb'))
+  # @param options [Array<String>] further options of the server
+  # @param env [Hash{String => String}] further environment of the server
+  def initialize(directory = File.join(PROJECT, 'tmp/mariadb'), options: [], env: {})
     @directory = File.expand_path(directory)
+    @more_options = options
+    @env = env
     @use = SharedUse.new(File.join(@directory, 'use'))
   end
 
@@ -165,7 +169,7 @@ class PrivateMariadb
     FileUtils.rm_f(path('mariadb.pid'))
     child = nil
     Processes.spawn(program('mariadbd', 'mysqld'), '--no-defaults', *options,
-                    chdir: @directory, log: path('mariadb.log')) { |started| child = started }
+                    chdir: @directory, env: @env, log: path('mariadb.log')) { |started| child = started }
     Processes.wait_until(START_SECONDS, pause: 0.1) { answers? || Processes.reap(child) }
     return true if answers?
 
@@ -184,7 +188,7 @@ class PrivateMariadb
      '--skip-networking=OFF', '--bind-address=127.0.0.1', "--port=#{port}", '--skip-name-resolve',
      "--init-file=#{path('accounts.sql')}", '--character-set-server=utf8mb4',
      '--innodb-buffer-pool-size=128M', '--innodb-flush-log-at-trx-commit=1', '--max-connections=300',
-     *user_option]
+     *user_option, *@more_options]
   end
 
   # The server refuses to run as root unless told to.

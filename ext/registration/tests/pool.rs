@@ -11,7 +11,7 @@ mod common;
 use common::config;
 use common::place::{Place, actor, client};
 use common::server::Server;
-use registration::{Progress, Registration, TokenHeader};
+use registration::{Error, Progress, Registration, TokenHeader};
 use serde_json::json;
 
 /// One server for all of this file: they take seconds to start.
@@ -21,6 +21,7 @@ async fn connections_against_a_database() {
 
     what_was_done_once_is_prepared(&server).await;
     lists_of_any_length_are_prepared_in_few(&server).await;
+    what_the_server_reads_is_asked_anew_after_a_refusal(&server).await;
 }
 
 /// All operations over one connection, so that each of its statements is known after the first time.
@@ -127,4 +128,20 @@ async fn lists_of_any_length_are_prepared_in_few(server: &Server) {
     let before = sent(server).await;
     visit(&registration, 27).await;
     assert_eq!(since(server, &before).await[0], 0);
+}
+
+async fn what_the_server_reads_is_asked_anew_after_a_refusal(server: &Server) {
+    let place = Place::new(server, "packets").await;
+    let long = json!({"hostname": "h", "hwinfo": {"text": "x".repeat(20_000)}}).to_string();
+    place.run("SET GLOBAL max_allowed_packet = 16384").await;
+    let registration = single(server, &place);
+    let progress = Progress::default();
+    let failure = registration.announce(long.as_bytes(), &progress).await;
+    assert!(matches!(failure.unwrap_err().error, Error::BadInput(_)));
+
+    place.run("SET GLOBAL max_allowed_packet = 16777216").await;
+    let progress = Progress::default();
+    let announced = registration.announce(long.as_bytes(), &progress).await;
+    announced.unwrap();
+    assert_eq!(place.read("SELECT COUNT(*) FROM systems").await, "1");
 }

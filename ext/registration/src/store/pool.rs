@@ -112,6 +112,8 @@ pub struct Connection {
     pub(super) returns_rows: bool,
     /// Whether the catalog has versions.
     pub(super) versions: bool,
+    /// Whether the server may say otherwise by now: the next operation shall have another connection.
+    pub(super) outdated: bool,
 }
 
 /// Opens connections whose session is the one Rails opens.
@@ -185,6 +187,7 @@ impl managed::Manager for Connector {
             longest_packet: usize::try_from(longest).unwrap_or(usize::MAX),
             returns_rows,
             versions: versions == 1,
+            outdated: false,
         })
     }
 
@@ -193,6 +196,9 @@ impl managed::Manager for Connector {
         connection: &mut Connection,
         metrics: &Metrics,
     ) -> RecycleResult<sqlx::Error> {
+        if connection.outdated {
+            return Err(RecycleError::message("the server is to be asked anew"));
+        }
         if metrics.last_used() < FRESH {
             return Ok(());
         }

@@ -77,14 +77,16 @@ impl Session {
     }
 
     /// Refuses a statement whose values have `length` bytes together when the server would not only
-    /// refuse it but hang up.
+    /// refuse it but hang up. What the server reads was asked when the connection was opened and may be
+    /// more by now, so a connection that has refused is not used again.
     ///
     /// # Errors
     /// [`Error::BadInput`].
-    pub(crate) fn check_length(&self, length: usize) -> Result<(), Failure> {
+    pub(crate) fn check_length(&mut self, length: usize) -> Result<(), Failure> {
         if length <= self.longest_values() {
             return Ok(());
         }
+        self.connection.outdated = true;
         Err(Failure::unwritten(too_long()))
     }
 

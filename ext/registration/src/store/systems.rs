@@ -144,19 +144,37 @@ impl Session {
     }
 
     /// The id of the system with this login, if it was stored. A write of it that is still under
-    /// way is waited for.
+    /// way is waited for; in a Galera cluster, where it may have been sent to another node, all that the
+    /// cluster has committed by now.
     ///
     /// # Errors
     /// What the database says.
     pub async fn system_id_by_login(&mut self, login: &str) -> Result<Option<u64>, Interruption> {
+        const LOOK: &str = "SELECT id FROM systems WHERE login = ? LOCK IN SHARE MODE";
+        const LOOK_IN_CLUSTER: &str = "SET STATEMENT wsrep_sync_wait = 1 FOR \
+             SELECT id FROM systems WHERE login = ? LOCK IN SHARE MODE";
         let limit = self.statement_timeout();
         Self::bounded(limit, async {
-            let row = sqlx::query("SELECT id FROM systems WHERE login = ? LOCK IN SHARE MODE")
+            let statement = if self.in_cluster().await? {
+                LOOK_IN_CLUSTER
+            } else {
+                LOOK
+            };
+            let row = sqlx::query(statement)
                 .bind(login)
                 .fetch_optional(self.connection())
                 .await?;
             Ok(row.map(|row| row.try_get_unchecked("id")).transpose()?)
         })
         .await
+    }
+
+    /// Whether the server is a node of a Galera cluster. Servers that cannot be have no such variable.
+    async fn in_cluster(&mut self) -> Result<bool, Interruption> {
+        let row = sqlx::raw_sql("SHOW VARIABLES LIKE 'wsrep_on'")
+            .fetch_optional(self.connection())
+            .await?;
+        let value: Option<String> = row.map(|row| row.try_get_unchecked(1)).transpose()?;
+        Ok(value.as_deref() == Some("ON"))
     }
 }
