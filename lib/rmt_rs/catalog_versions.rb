@@ -24,6 +24,12 @@ module RmtRs
       File.read(INSTALL, encoding: 'UTF-8').scan(/^CREATE TRIGGER (\w+)/).flatten
     end
 
+    # @param file [String] {INSTALL} or {REMOVE}
+    # @return [Array<String>] its statements, to be carried out in that order
+    def statements(file)
+      File.read(file, encoding: 'UTF-8').split(/;$/).map(&:strip).reject(&:empty?)
+    end
+
     # Whether all triggers are there, as the core also finds out for itself.
     #
     # @yieldparam query [String]

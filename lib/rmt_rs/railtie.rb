@@ -10,7 +10,10 @@ module RmtRs
     # Tasks serve no requests.
     rake_tasks { RmtRs::Railtie.in_rake = true }
     # An RMT that has the gem in engines/ has it in no path where Rails looks.
-    generators { require_relative '../generators/rmt_rs/install/install_generator' }
+    generators do
+      require_relative '../generators/rmt_rs/install/install_generator'
+      require_relative '../generators/rmt_rs/uninstall/uninstall_generator'
+    end
 
     class << self
       # @api private

@@ -148,23 +148,28 @@ RSpec.describe 'What is remembered of the catalog' do
     expect(File.read(@host.log)).not_to include('rmt_rs:install')
   end
 
-  describe 'the generator' do
+  describe 'the generators' do
     generate = <<~RUBY
       require 'rails'
       require 'rails/generators'
       require 'active_record'
       require 'rmt_rs'
       require 'generators/rmt_rs/install/install_generator'
-      RmtRs::Generators::InstallGenerator.start([], behavior: ARGV[1].to_sym, destination_root: ARGV[0])
+      require 'generators/rmt_rs/uninstall/uninstall_generator'
+      directory, generator, behavior, url = ARGV
+      ActiveRecord::Base.establish_connection(url) if url
+      RmtRs::Generators.const_get(generator).start([], behavior: behavior.to_sym, destination_root: directory)
     RUBY
+    # As `rails db:migrate` does, and undone as `rails db:migrate:down`.
     migrate = <<~RUBY
       require 'rails'
       require 'active_record'
-      require 'rmt_rs'
-      ActiveRecord::Base.establish_connection(ARGV[1])
+      directory, url, direction = ARGV
+      ActiveRecord::Base.establish_connection(url)
       ActiveRecord::Migration.verbose = false
-      Dir[File.join(ARGV[0], 'db/migrate/*.rb')].each { |file| load file }
-      InstallRmtRsCatalogVersions.new.public_send(ARGV[2])
+      context = ActiveRecord::MigrationContext.new(*[File.join(directory, 'db/migrate'), ActiveRecord::SchemaMigration]
+                                                   .first(ActiveRecord::VERSION::MAJOR > 6 ? 1 : 2))
+      direction == 'up' ? context.up : context.down(0)
     RUBY
 
     def ruby(program, *arguments)
@@ -174,20 +179,55 @@ RSpec.describe 'What is remembered of the catalog' do
       output
     end
 
-    it 'makes a migration that can be carried out and undone, and goes with it' do
+    def traces(database)
+      database.with_client do |sql|
+        triggers = sql.query('SHOW TRIGGERS').to_a
+        migrations = sql.query('SELECT version FROM schema_migrations').to_a if database.tables.include?('schema_migrations')
+        [triggers, migrations.to_a, database.tables & %w[rmt_rs_catalog_versions]]
+      end
+    end
+
+    it 'make a migration that can be carried out and undone, and goes with it' do
       database = SuiteDatabase.fresh('catalog_versions_generated')
+      url = database.url.sub('mysql:', 'mysql2:')
       Dir.mktmpdir do |directory|
-        expect(ruby(generate, directory, 'invoke')).to include('rails db:migrate')
+        expect(ruby(generate, directory, 'InstallGenerator', 'invoke')).to include('rails db:migrate')
         expect(Dir.children(File.join(directory, 'db/migrate'))).to match([/\A\d+_install_rmt_rs_catalog_versions\.rb\z/])
         2.times do
-          2.times { ruby(migrate, directory, database.url.sub('mysql:', 'mysql2:'), 'up') }
+          ruby(migrate, directory, url, 'up')
           expect(database.triggers?).to be(true)
-          2.times { ruby(migrate, directory, database.url.sub('mysql:', 'mysql2:'), 'down') }
-          expect(database.with_client { |sql| sql.query('SHOW TRIGGERS').to_a }).to eq([])
-          expect(database.tables).not_to include('rmt_rs_catalog_versions')
+          ruby(migrate, directory, url, 'down')
+          expect(traces(database)).to eq([[], [], []])
         end
-        ruby(generate, directory, 'revoke')
+        ruby(generate, directory, 'InstallGenerator', 'revoke')
         expect(Dir.children(File.join(directory, 'db/migrate'))).to eq([])
+      end
+    end
+
+    it 'take everything away again at once, however far it was installed' do
+      database = SuiteDatabase.fresh('catalog_versions_uninstalled')
+      url = database.url.sub('mysql:', 'mysql2:')
+      [[], ['InstallGenerator'], %w[InstallGenerator up]].each do |generator, direction|
+        Dir.mktmpdir do |directory|
+          ruby(generate, directory, generator, 'invoke') if generator
+          ruby(migrate, directory, url, direction) if direction
+          expect(database.triggers?).to be(!direction.nil?)
+          # A second time it finds nothing.
+          2.times { expect(ruby(generate, directory, 'UninstallGenerator', 'invoke', url)).to include('take the gem out') }
+          expect(traces(database)).to eq([[], [], []])
+          expect(Dir.glob('**/*.rb', base: directory)).to eq([])
+        end
+      end
+    end
+
+    it 'keep the migration when the database cannot be left' do
+      database = SuiteDatabase.fresh('catalog_versions_kept')
+      away = database.url.sub('mysql:', 'mysql2:').sub(/:\d+/, ":#{Processes.free_port}")
+      Dir.mktmpdir do |directory|
+        ruby(generate, directory, 'InstallGenerator', 'invoke')
+        expect { ruby(generate, directory, 'UninstallGenerator', 'invoke', away) }
+          .to raise_error(RSpec::Expectations::ExpectationNotMetError, /connect/i)
+        expect(Dir.children(File.join(directory, 'db/migrate')).size).to eq(1)
       end
     end
   end
