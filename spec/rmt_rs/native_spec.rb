@@ -191,7 +191,7 @@ RSpec.describe RmtRs::Native do
     end
   end
 
-  describe 'when it panics' do
+  describe 'when it panics', :faults do
     let(:library) { File.join(Host::PROJECT, "tmp/faults/rmt_rs.#{RbConfig::CONFIG['DLEXT']}") }
 
     it 'raises InternalError, which a rescue sees, and works on' do

@@ -14,6 +14,10 @@ RSpec.describe 'The version' do
     end
   end
 
+  it 'is that of the RPM' do
+    expect(read('packaging/rpm/rmt_rs.spec')[/^Version: +(.*)/, 1]).to eq(RmtRs::VERSION)
+  end
+
   it 'has an entry in the change log' do
     expect(read('CHANGELOG.md')).to match(/^## \[(#{Regexp.escape(RmtRs::VERSION)}|Unreleased)\]/)
   end
