@@ -64,4 +64,52 @@ RSpec.describe 'The database session' do
       expect(variables(of_rust(config))).to eq(rails)
     end
   end
+
+  describe 'on a server that is not strict' do
+    before { server("SET GLOBAL sql_mode = ''") }
+    after { server('SET GLOBAL sql_mode = DEFAULT') }
+
+    def server(statement)
+      SuiteDatabase.mariadb.database(nil).with_client { |sql| sql.query(statement) }
+    end
+
+    # What is stored of a hostname of 300 letters: its length, or nothing.
+    def stored
+      SuiteDatabase.mariadb.database('session').with_client do |sql|
+        lengths = sql.query('SELECT LENGTH(hostname) AS length FROM systems').map { |row| row['length'] }
+        sql.query('DELETE FROM systems')
+        lengths
+      end
+    end
+
+    def stored_by_rails(config)
+      stub_const('RailsSystem', Class.new(ActiveRecord::Base) { self.table_name = 'systems' })
+      RailsSystem.establish_connection(config)
+      RailsSystem.create!(hostname: 'x' * 300)
+      stored
+    rescue ActiveRecord::ValueTooLong
+      stored
+    ensure
+      RailsSystem.remove_connection
+    end
+
+    def stored_by_rust(config)
+      RmtRs::Native.load!
+      RmtRs::Native.configure(RmtRs::Configuration.new({ door: 'controller' }, {}).to_native(config))
+      RmtRs.announce({ hostname: 'x' * 300 })
+      stored
+    rescue RmtRs::BadInput
+      stored
+    ensure
+      RmtRs::Native.shut_down
+    end
+
+    { 'strict' => [{}, []], 'not strict' => [{ strict: false }, [255]] }.each do |how, (changes, expected)|
+      it "stores what Rails stores, with sessions that are #{how}" do
+        config = NativeSession.rails_config('session').merge(changes)
+        expect(stored_by_rails(config)).to eq(expected)
+        expect(stored_by_rust(config)).to eq(expected)
+      end
+    end
+  end
 end
