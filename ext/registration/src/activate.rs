@@ -1,6 +1,8 @@
 //! `POST /connect/systems/products`: a system may use a product (contract, "activate"; RMT:
 //! `Api::Connect::V3::Systems::ProductsController#activate`).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use time::PrimitiveDateTime;
 
 use crate::actor::{Actor, Changed, Changing};
@@ -53,6 +55,7 @@ impl Registration {
         let body = wanted.body(checked, rendering, None)?;
         let activation = Activation {
             wanted,
+            tried: AtomicBool::new(false),
             change: Changing::new(actor, self, progress)?,
         };
         let (changed, created) = self.carry_out(&activation).await?;
@@ -141,6 +144,8 @@ pub(crate) struct Created {
 
 struct Activation<'a> {
     wanted: Wanted,
+    /// There was an attempt, which may have made it: if its answer was lost, the next one finds it.
+    tried: AtomicBool,
     change: Changing<'a>,
 }
 
@@ -152,8 +157,9 @@ impl Work for Activation<'_> {
         Session::bounded(limit, async {
             let now = whole_seconds(self.change.now);
             let row = self.wanted.row(self.change.system_id(), now);
+            let again = self.tried.swap(true, Ordering::Relaxed);
             let (together, mut changed) = self.change.begin_and_activate(session, row).await?;
-            let created = match together {
+            let mut created = match together {
                 Together::Done(key) => return Ok((changed, Some(key))),
                 Together::There => Wanted::keep(session, row).await?,
                 Together::Apart => {
@@ -161,17 +167,15 @@ impl Work for Activation<'_> {
                     Wanted::create(session, row).await?
                 }
             };
-            if created.saved {
+            if again && created.key.is_none() {
+                created.key = session.activation_made(row).await?;
+            }
+            if created.saved || created.key.is_some() {
                 self.change.ask_for_report(session, &mut changed).await?;
             }
             session.commit().await?;
             Ok((changed, created.key))
         })
         .await
-    }
-
-    /// Done again, it writes the same once more.
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
     }
 }

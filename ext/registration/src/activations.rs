@@ -68,8 +68,4 @@ impl Work for Listing<'_> {
         }
         Ok((activations, products))
     }
-
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
-    }
 }

@@ -81,10 +81,6 @@ impl Work for Bases {
     async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
         session.mirrored_bases(MOST_BASES).await
     }
-
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
-    }
 }
 
 struct Surroundings<'a>(&'a [u64]);
@@ -94,9 +90,5 @@ impl Work for Surroundings<'_> {
 
     async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
         session.surroundings(self.0).await
-    }
-
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
     }
 }

@@ -12,7 +12,7 @@ use crate::params::{Column, cast_text, parse, take_permitted};
 use crate::profiles::SentProfiles;
 use crate::source::random_hex;
 use crate::store::{Interruption, NewProfile, NewSystem, Session};
-use crate::work::Work;
+use crate::work::{Traces, Work};
 use crate::{Progress, Registration};
 
 /// A system as it stands in the database after its announcement.
@@ -114,7 +114,8 @@ impl Work for Insertion<'_> {
             .await
     }
 
-    async fn look(&self, session: &mut Session) -> Result<Option<u64>, Interruption> {
-        session.system_id_by_login(&self.system.login).await
+    async fn look(&self, session: &mut Session) -> Result<Traces<u64>, Interruption> {
+        let id = session.system_id_by_login(&self.system.login).await?;
+        Ok(id.map_or(Traces::None, Traces::Done))
     }
 }

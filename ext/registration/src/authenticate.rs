@@ -213,11 +213,6 @@ impl Work for Noting<'_> {
     async fn run(&self, session: &mut Session) -> Result<(), Interruption> {
         self.note.write(session, self.progress).await
     }
-
-    /// Done again, it writes the same once more.
-    async fn look(&self, _: &mut Session) -> Result<Option<()>, Interruption> {
-        Ok(None)
-    }
 }
 
 pub(crate) struct Authentication<'a> {
@@ -261,11 +256,6 @@ impl Work for Authentication<'_> {
             Err(Failure::invalid_credentials().into())
         };
         Session::bounded(limit, looking).await
-    }
-
-    /// Done again, it finds what it has written, a copy too.
-    async fn look(&self, _: &mut Session) -> Result<Option<Authenticated>, Interruption> {
-        Ok(None)
     }
 }
 

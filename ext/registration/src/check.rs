@@ -259,11 +259,6 @@ impl Work for Check<'_> {
         }
         Ok((authenticated, checked))
     }
-
-    /// Done again, it writes the same once more.
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
-    }
 }
 
 /// Why no further step is taken.

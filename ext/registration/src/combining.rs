@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::announce::Insertion;
 use crate::store::{NewSystem, Recovery, Session};
+use crate::work::Earlier;
 use crate::{Failure, Progress, Registration, Written};
 
 /// Statements in flight at most: while one waits for its commit, the next one is carried out.
@@ -56,8 +57,8 @@ enum Answer {
     Stored(u64),
     /// It cannot be stored now.
     Failed(Failure),
-    /// It is to be stored alone; whether it may be stored already.
-    Alone(Written),
+    /// It is to be stored alone, after what was tried already.
+    Alone(Earlier),
 }
 
 /// The right to write, and the duty to go on while somebody waits.
@@ -92,10 +93,10 @@ impl Registration {
             Err(answer) => answer.await,
         };
         // Without an answer: who should have written it panicked, at whatever point.
-        match answer.unwrap_or(Answer::Alone(Written::Perhaps)) {
+        match answer.unwrap_or(Answer::Alone(Earlier::unknown())) {
             Answer::Stored(id) => Ok(id),
             Answer::Failed(failure) => Err(failure),
-            Answer::Alone(written) => self.carry_out_after(written, &alone).await,
+            Answer::Alone(earlier) => self.carry_out_after(earlier, &alone).await,
         }
     }
 
@@ -179,7 +180,7 @@ impl Turn {
         let mut batch = Vec::new();
         for waiting in combining.take(session.longest_values()) {
             if !session.returns_rows() {
-                waiting.answer(Answer::Alone(Written::No));
+                waiting.answer(Answer::Alone(Earlier::none()));
                 continue;
             }
             // Who leaves from here on cannot know whether the system was stored.
@@ -238,14 +239,14 @@ async fn store(mut session: Session, batch: Vec<Waiting>) {
     };
     let (recovery, failure) = session.recover(interruption).await;
     for waiting in batch {
-        waiting.answer(match recovery {
-            Recovery::LookFirst => Answer::Alone(Written::Perhaps),
+        waiting.answer(match &recovery {
             // No answer in all the time there is.
             Recovery::None if failure.written == Written::Perhaps => {
                 Answer::Failed(failure.clone())
             }
             // What the server refuses can be due to any one of them.
-            Recovery::None | Recovery::Again => Answer::Alone(Written::No),
+            Recovery::None => Answer::Alone(Earlier::refused()),
+            again => Answer::Alone(Earlier::none().and(again, &failure)),
         });
     }
 }

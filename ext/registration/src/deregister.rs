@@ -41,9 +41,4 @@ impl Work for Removal<'_> {
             .delete_system(self.id, self.now, self.progress)
             .await
     }
-
-    /// Done again, it finds nothing left to do.
-    async fn look(&self, _: &mut Session) -> Result<Option<()>, Interruption> {
-        Ok(None)
-    }
 }

@@ -100,9 +100,4 @@ impl Work for Removal<'_> {
         })
         .await
     }
-
-    /// Done again, it finds what it has removed.
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
-    }
 }

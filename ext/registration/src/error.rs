@@ -3,7 +3,7 @@
 use thiserror::Error as ThisError;
 
 /// Whether a failed operation may have left something in the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     /// Certainly nothing: serving the request by other means is safe.
     No,
@@ -84,6 +84,14 @@ impl Failure {
     /// RMT's own refusal, before any write (contract, "Errors").
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self::rmt(422, message)
+    }
+
+    /// The same failure after earlier attempts: what they may have `written` is not undone by it.
+    pub(crate) fn after(self, written: Written) -> Self {
+        Self {
+            written: self.written.max(written),
+            ..self
+        }
     }
 
     /// A failure after a write whose fate is unknown.

@@ -95,10 +95,6 @@ impl Work for Look {
             None => Ok(Some(Vec::new())),
         }
     }
-
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
-    }
 }
 
 #[cfg(test)]

@@ -33,8 +33,4 @@ impl Work for Listing {
     async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
         session.mirrored_repositories(self.system_id).await
     }
-
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
-    }
 }

@@ -68,8 +68,4 @@ impl Work for Look<'_> {
         let repositories = session.repositories(self.service_id).await?;
         Ok(Some(Found::Read(product.label, repositories)))
     }
-
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
-    }
 }

@@ -76,10 +76,6 @@ impl Work for Find<'_> {
     async fn run(&self, session: &mut Session) -> Result<Self::Output, Interruption> {
         session.subscription(self.regcode).await
     }
-
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
-    }
 }
 
 struct Listing {
@@ -99,10 +95,6 @@ impl Work for Listing {
         let ids: Vec<u64> = products.iter().map(|label| label.id).collect();
         let trees = session.trees(&ids).await?;
         Ok((ids, trees))
-    }
-
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
     }
 }
 

@@ -137,9 +137,4 @@ impl Work for Synchronization<'_> {
         })
         .await
     }
-
-    /// Done again, it finds nothing left to remove.
-    async fn look(&self, _: &mut Session) -> Result<Option<Left>, Interruption> {
-        Ok(None)
-    }
 }

@@ -121,11 +121,6 @@ impl Work for Keepalive<'_> {
     async fn run(&self, session: &mut Session) -> Result<bool, Interruption> {
         session.update_system(&self.update, self.progress).await
     }
-
-    /// Done again, it writes the same once more.
-    async fn look(&self, _: &mut Session) -> Result<Option<bool>, Interruption> {
-        Ok(None)
-    }
 }
 
 /// The days in `online_at`.

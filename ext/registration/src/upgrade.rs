@@ -1,6 +1,8 @@
 //! `PUT /connect/systems/products`: a product takes the place of another version of it (contract,
 //! "upgrade"; RMT: `Api::Connect::V3::Systems::ProductsController#upgrade`).
 
+use std::sync::OnceLock;
+
 use crate::activate::{Acted, Wanted};
 use crate::actor::{Actor, Changed, Changing};
 use crate::catalog::Rendering;
@@ -35,6 +37,7 @@ impl Registration {
         let upgrade = Upgrade {
             replaced: replaced.iter().map(|label| label.id).collect(),
             wanted,
+            found: OnceLock::new(),
             change: Changing::new(actor, self, progress)?,
         };
         let (changed, created, removed) = self.carry_out(&upgrade).await?;
@@ -46,6 +49,9 @@ struct Upgrade<'a> {
     /// Products, the new one perhaps among them.
     replaced: Vec<u64>,
     wanted: Wanted,
+    /// What an earlier attempt found, and has removed if its answer was lost. Then the next one finds what that
+    /// has made, and makes it anew.
+    found: OnceLock<Vec<ActivationKey>>,
     change: Changing<'a>,
 }
 
@@ -64,6 +70,7 @@ impl Work for Upgrade<'_> {
                 .map(|it| it.key)
                 .collect();
             session.remove_activations(&removed).await?;
+            let removed = self.found.get_or_init(|| removed).clone();
             let now = whole_seconds(self.change.now);
             let created = Wanted::create(session, self.wanted.row(system_id, now)).await?;
             self.change.ask_for_report(session, &mut changed).await?;
@@ -71,10 +78,5 @@ impl Work for Upgrade<'_> {
             Ok((changed, created.key, removed))
         })
         .await
-    }
-
-    /// Done again, it writes the same once more.
-    async fn look(&self, _: &mut Session) -> Result<Option<Self::Output>, Interruption> {
-        Ok(None)
     }
 }

@@ -1,9 +1,9 @@
-//! Doing again what the database has undone.
+//! Doing again what the database has undone, or may have.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::time::Duration;
 
-use crate::store::{Interruption, Recovery, Session};
+use crate::store::{Interruption, Mark, Recovery, Session};
 use crate::{Failure, Registration, Written};
 
 /// How often something is tried.
@@ -21,54 +21,103 @@ pub(crate) trait Work: Sync {
         session: &mut Session,
     ) -> impl Future<Output = Result<Self::Output, Interruption>> + Send;
 
-    /// What an attempt has written whose connection was lost; nothing has to be found where doing
-    /// it again does no harm.
+    /// What an earlier attempt has written whose end nobody has heard of. That attempt has ended, where
+    /// the server could be asked to end it. Who does not look says that doing it again does no harm.
     fn look(
         &self,
-        session: &mut Session,
-    ) -> impl Future<Output = Result<Option<Self::Output>, Interruption>> + Send;
+        _: &mut Session,
+    ) -> impl Future<Output = Result<Traces<Self::Output>, Interruption>> + Send {
+        ready(Ok(Traces::Harmless))
+    }
+}
+
+/// What an earlier attempt has left.
+pub(crate) enum Traces<T> {
+    /// All of it is there.
+    Done(T),
+    /// Nothing.
+    None,
+    /// What is done again writes the same once more, or finds it.
+    Harmless,
+}
+
+/// What is known of the attempts so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Earlier {
+    written: Written,
+    look: bool,
+    lost: Option<Mark>,
+}
+
+impl Earlier {
+    /// There were none.
+    pub fn none() -> Self {
+        Self {
+            written: Written::No,
+            look: false,
+            lost: None,
+        }
+    }
+
+    /// There was one, of which the server says that it wrote nothing.
+    pub fn refused() -> Self {
+        Self {
+            look: true,
+            ..Self::none()
+        }
+    }
+
+    /// There was one, and nothing is known of it.
+    pub fn unknown() -> Self {
+        Self {
+            written: Written::Perhaps,
+            ..Self::refused()
+        }
+    }
+
+    /// And one more, that failed. What an earlier one may have written is not undone by that.
+    pub fn and(self, recovery: &Recovery, failure: &Failure) -> Self {
+        let written = self.written.max(failure.written);
+        match recovery {
+            Recovery::LookFirst(lost) => Self {
+                written,
+                look: true,
+                lost: lost.clone(),
+            },
+            Recovery::Again | Recovery::None => Self { written, ..self },
+        }
+    }
 }
 
 impl Registration {
     /// Carries `work` out until it succeeded or cannot. Nothing of a failed attempt remains when the
     /// next one starts.
     pub(crate) async fn carry_out<W: Work>(&self, work: &W) -> Result<W::Output, Failure> {
-        self.carry_out_after(Written::No, work).await
+        self.carry_out_after(Earlier::none(), work).await
     }
 
-    /// As [`Registration::carry_out`], when it was tried already and may have been `written` then.
+    /// As [`Registration::carry_out`], when it was tried already.
     pub(crate) async fn carry_out_after<W: Work>(
         &self,
-        mut written: Written,
+        mut earlier: Earlier,
         work: &W,
     ) -> Result<W::Output, Failure> {
         let mut attempt = 1;
         loop {
             let session = self.store.session().await;
-            let mut session = session.map_err(|failure| Failure { written, ..failure })?;
+            let mut session = session.map_err(|failure| failure.after(earlier.written))?;
             if session.has_versions() {
                 self.render_ahead_at_first();
             }
-            if written == Written::Perhaps {
-                match work.look(&mut session).await {
-                    Ok(Some(output)) => return Ok(output),
-                    Ok(None) => {}
-                    Err(error) => return Err(Failure::perhaps_written(session.give_up(error))),
-                }
-            }
-            let interruption = match work.run(&mut session).await {
+            let interruption = match attempt_once(work, &mut earlier, &mut session).await {
                 Ok(output) => return Ok(output),
                 Err(interruption) => interruption,
             };
             let (recovery, failure) = session.recover(interruption).await;
-            written = match recovery {
-                Recovery::None => return Err(failure),
-                Recovery::Again => Written::No,
-                Recovery::LookFirst => Written::Perhaps,
-            };
-            if attempt == ATTEMPTS {
-                return Err(Failure { written, ..failure });
+            if recovery == Recovery::None || attempt == ATTEMPTS {
+                return Err(failure.after(earlier.written));
             }
+            earlier = earlier.and(&recovery, &failure);
             tokio::time::sleep(self.backoff(attempt)).await;
             attempt += 1;
         }
@@ -82,4 +131,22 @@ impl Registration {
         }
         Duration::from_micros(5_000 << (attempt - 1)).mul_f64(f64::from(jitter[0]) / 255.0)
     }
+}
+
+async fn attempt_once<W: Work>(
+    work: &W,
+    earlier: &mut Earlier,
+    session: &mut Session,
+) -> Result<W::Output, Interruption> {
+    if earlier.look {
+        if let Some(mark) = &earlier.lost {
+            session.end(mark).await?;
+        }
+        match work.look(session).await? {
+            Traces::Done(output) => return Ok(output),
+            Traces::None => *earlier = Earlier::none(),
+            Traces::Harmless => {}
+        }
+    }
+    work.run(session).await
 }

@@ -3,7 +3,7 @@
 
 use futures_util::TryStreamExt;
 use serde::Serialize;
-use sqlx::mysql::MySqlDatabaseError;
+use sqlx::mysql::{MySqlDatabaseError, MySqlRow};
 use sqlx::{AssertSqlSafe, MySql, QueryBuilder, Row};
 use time::PrimitiveDateTime;
 
@@ -78,7 +78,7 @@ impl Session {
              INSERT INTO activations (service_id, system_id, subscription_id, created_at, updated_at) \
              VALUES ({service_id}, {system_id}, {subscription}, {now}, {now}); COMMIT"
         );
-        self.in_transaction = true;
+        self.transaction_is_open(true);
         let mut id = 0;
         let mut results = sqlx::raw_sql(AssertSqlSafe(statements)).execute_many(self.connection());
         loop {
@@ -91,7 +91,7 @@ impl Session {
             }
         }
         drop(results);
-        self.in_transaction = false;
+        self.transaction_is_open(false);
         Ok(Together::Done(ActivationKey { id, service_id }))
     }
 
@@ -123,6 +123,31 @@ impl Session {
             Err(error) if number(&error) == Some(1062) => Ok(None),
             Err(error) => Err(gone_or(error)),
         }
+    }
+
+    /// The activation that is there, if it was made at this very time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn activation_made(
+        &mut self,
+        activation: NewActivation,
+    ) -> Result<Option<ActivationKey>, Interruption> {
+        let row = sqlx::query(
+            "SELECT id FROM activations WHERE system_id = ? AND service_id = ? AND created_at = ?",
+        )
+        .bind(activation.system_id)
+        .bind(activation.service_id)
+        .bind(activation.created_at)
+        .fetch_optional(self.connection())
+        .await?;
+        let key = |row: MySqlRow| {
+            Ok::<_, sqlx::Error>(ActivationKey {
+                id: row.try_get_unchecked("id")?,
+                service_id: activation.service_id,
+            })
+        };
+        Ok(row.map(key).transpose()?)
     }
 
     /// Lets its subscription pay for an activation that is there, if it does not already.

@@ -21,6 +21,9 @@ pub(crate) enum Fault {
     Race,
     /// The connection is lost; what was sent on it may have been carried out.
     Lost,
+    /// The server answered something else than a result or an error that is known here; what was sent
+    /// was carried out.
+    Misread,
     /// The statement does not fit the schema, or the rights do not suffice.
     Schema,
 }
@@ -31,13 +34,14 @@ pub(crate) fn classify(error: &sqlx::Error) -> Fault {
         sqlx::Error::Database(database) => database.try_downcast_ref::<MySqlDatabaseError>(),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => return Fault::Lost,
         // A row or a value that is not what the statement's author expected.
-        _ => return Fault::Schema,
+        _ => return Fault::Misread,
     };
     let Some(database) = database else {
-        return Fault::Schema;
+        return Fault::Misread;
     };
     match database.number() {
-        1020 | 1205 | 1213 | 3572 => Fault::Rollback,
+        // 1467: the deadlock was about the lock of the table's ids.
+        1020 | 1205 | 1213 | 1467 | 3572 => Fault::Rollback,
         1264 | 1267 | 1292 | 1300 | 1366 | 1406 | 3140 | 3141 | 3988 | 4025 => {
             Fault::Value(complaint(database.number(), database.message()))
         }
@@ -46,8 +50,11 @@ pub(crate) fn classify(error: &sqlx::Error) -> Fault {
         1062 | 1451 | 1452 => Fault::Race,
         1146 if database.message().contains("rmt_rs_catalog_versions") => Fault::NoVersions,
         1044 | 1045 | 1048 | 1049 | 1054 | 1142 | 1143 | 1146 | 1364 => Fault::Schema,
-        // The server is ending, or has ended this connection.
-        1053 | 1927 | 4031 => Fault::Lost,
+        // The server is ending, has ended this connection or is about to; or the commit failed, at
+        // whatever point.
+        1053 | 1152 | 1158..=1161 | 1180 | 1184 | 1927 | 4031 => Fault::Lost,
+        // Numbers of the client's library, which no server has: a proxy has lost its own connection.
+        2000..=2999 => Fault::Lost,
         _ => Fault::Server,
     }
 }

@@ -24,7 +24,7 @@ pub use config::{DatabaseConfig, Secret, Tls, TlsMode};
 pub(crate) use credentials::{Candidate, Question, Told};
 pub use pool::Store;
 pub use profiles::NewProfile;
-pub use session::{Interruption, Recovery, Session};
+pub use session::{Interruption, Mark, Recovery, Session};
 pub use standing::{ActivatedProduct, Standing};
 pub use subscriptions::SubscriptionRow;
 pub(crate) use system_row::SystemChanges;

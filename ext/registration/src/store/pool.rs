@@ -11,7 +11,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, MySqlConnection, Row};
 
 use super::config::{DatabaseConfig, Secret, TlsMode};
-use super::session::Session;
+use super::session::{Mark, Session};
 use crate::error::{Error, Failure};
 
 /// A connection that was used this recently is taken for alive.
@@ -114,6 +114,11 @@ pub struct Connection {
     pub(super) versions: bool,
     /// Whether the server may say otherwise by now: the next operation shall have another connection.
     pub(super) outdated: bool,
+    /// By which the server finds the session; `None` where it cannot.
+    pub(super) mark: Option<Mark>,
+    /// Whether a transaction may be open. Nobody gets the connection then: what he writes would be
+    /// part of it.
+    pub(super) in_transaction: bool,
 }
 
 /// Opens connections whose session is the one Rails opens.
@@ -182,12 +187,15 @@ impl managed::Manager for Connector {
         let versions: i64 = row.try_get_unchecked(2)?;
         let returns_rows = returns_rows(&version);
         self.returns_rows.store(returns_rows, Ordering::Relaxed);
+        let mark = Mark::set(&mut wire).await?;
         Ok(Connection {
             wire,
             longest_packet: usize::try_from(longest).unwrap_or(usize::MAX),
             returns_rows,
             versions: versions == 1,
             outdated: false,
+            mark,
+            in_transaction: false,
         })
     }
 
@@ -198,6 +206,10 @@ impl managed::Manager for Connector {
     ) -> RecycleResult<sqlx::Error> {
         if connection.outdated {
             return Err(RecycleError::message("the server is to be asked anew"));
+        }
+        if connection.in_transaction {
+            // Whoever had it panicked.
+            return Err(RecycleError::message("a transaction was left open"));
         }
         if metrics.last_used() < FRESH {
             return Ok(());

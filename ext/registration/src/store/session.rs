@@ -1,14 +1,16 @@
 //! One operation's connection: how it fails and how it recovers.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Executor, MySqlConnection};
+use sqlx::{AssertSqlSafe, Executor, MySqlConnection, Row};
 
 use super::fault::{Fault, classify, describe};
 use super::pool::{Pool, Pooled};
 use crate::Progress;
 use crate::error::{Error, Failure, Written};
+use crate::source::{OperatingSystem, random_hex};
 
 /// A connection lent by the pool for one operation. Dropped, it goes back; after a failure
 /// [`Session::recover`] or [`Session::give_up`] decide whether it may.
@@ -21,7 +23,6 @@ pub struct Session {
     pool: Pool,
     statement_timeout: Duration,
     writing: bool,
-    pub(super) in_transaction: bool,
 }
 
 /// A rollback that takes longer is left to the server, by closing the connection.
@@ -51,14 +52,43 @@ impl From<Failure> for Interruption {
 }
 
 /// What may be done after a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovery {
     /// Nothing: the failure is the result.
     None,
-    /// The same again, in a new session: certainly nothing was written.
+    /// The same again, in a new session: no write was begun.
     Again,
-    /// The same again, but only once it is known that the lost attempt wrote nothing.
-    LookFirst,
+    /// The same again, once it is known what this attempt has written. The failure says what is known
+    /// now. Of a lost session here is its mark, if it had one.
+    LookFirst(Option<Mark>),
+}
+
+/// What tells a session from all others: the name of a lock that it holds from its beginning to its end.
+/// The server gives the lock back when all that the session has begun is undone or committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark(Arc<str>);
+
+impl Mark {
+    /// Marks the session; `None` where the server cannot, as in a Galera cluster.
+    pub(super) async fn set(wire: &mut MySqlConnection) -> Result<Option<Self>, sqlx::Error> {
+        let Ok(random) = random_hex::<16>(&OperatingSystem) else {
+            return Ok(None);
+        };
+        let name = format!("rmt_rs-{random}");
+        let query = AssertSqlSafe(format!("SELECT GET_LOCK('{name}', 0)"));
+        match wire.fetch_one(query).await {
+            Ok(row) => {
+                let held: Option<i64> = row.try_get_unchecked(0)?;
+                Ok((held == Some(1)).then(|| Self(name.into())))
+            }
+            Err(error)
+                if error.as_database_error().is_some() && classify(&error) != Fault::Lost =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl Session {
@@ -68,7 +98,6 @@ impl Session {
             pool,
             statement_timeout,
             writing: false,
-            in_transaction: false,
         }
     }
 
@@ -128,16 +157,51 @@ impl Session {
         self.statement_timeout
     }
 
+    /// Ends the session of that `mark`, which was lost here but perhaps not there: behind a proxy it can
+    /// live on, with a statement that is yet to arrive. When this returns nothing more comes of it.
+    ///
+    /// # Errors
+    /// That it does not end, and what the database says.
+    pub(crate) async fn end(&mut self, mark: &Mark) -> Result<(), Interruption> {
+        let limit = self.statement_timeout();
+        let Mark(name) = mark;
+        let kill = AssertSqlSafe(format!("KILL CONNECTION IS_USED_LOCK('{name}')"));
+        let wait = limit.as_secs_f64() / 2.0;
+        let wait = AssertSqlSafe(format!(
+            "SELECT GET_LOCK('{name}', {wait}) AND RELEASE_LOCK('{name}')"
+        ));
+        Self::bounded(limit, async {
+            match self.connection().execute(kill).await {
+                Ok(_) => {}
+                // Mostly there is no such session any more.
+                Err(error) if error.as_database_error().is_some() => {}
+                Err(error) => return Err(error.into()),
+            }
+            let row = self.connection().fetch_one(wait).await?;
+            let ended: Option<i64> = row.try_get_unchecked(0)?;
+            if ended == Some(1) {
+                return Ok(());
+            }
+            let what = "a lost session has not ended".to_owned();
+            Err(Failure::perhaps_written(Error::Unavailable(what)).into())
+        })
+        .await
+    }
+
+    pub(super) fn transaction_is_open(&mut self, open: bool) {
+        self.connection.in_transaction = open;
+    }
+
     /// Opens a transaction; [`Session::commit`] ends it, [`Session::recover`] undoes it.
     pub(crate) async fn begin(&mut self) -> Result<(), Interruption> {
-        self.in_transaction = true;
+        self.transaction_is_open(true);
         self.connection.wire.execute("START TRANSACTION").await?;
         Ok(())
     }
 
     pub(crate) async fn commit(&mut self) -> Result<(), Interruption> {
         self.connection.wire.execute("COMMIT").await?;
-        self.in_transaction = false;
+        self.transaction_is_open(false);
         Ok(())
     }
 
@@ -160,25 +224,29 @@ impl Session {
         let (recovery, error) = match classify(&error) {
             Fault::Lost => {
                 let written = self.written();
-                let recovery = match written {
-                    Written::No => Recovery::Again,
-                    Written::Perhaps => Recovery::LookFirst,
-                };
+                let recovery = self.again(self.connection.mark.clone());
                 let error = self.give_up(Interruption::Database(error));
                 return (recovery, Failure { error, written });
             }
             Fault::ReadOnly | Fault::NoVersions => {
                 // Behind a proxy the next connection may lead to a server that takes writes; and the
                 // next one knows that the catalog has no versions any more.
+                let recovery = self.again(None);
                 let error = self.give_up(Interruption::Database(error));
-                return (Recovery::Again, Failure::unwritten(error));
+                return (recovery, Failure::unwritten(error));
+            }
+            Fault::Misread => {
+                let written = self.written();
+                self.discard();
+                let error = Error::Internal(text);
+                return (Recovery::None, Failure { error, written });
             }
             Fault::TooLong => {
                 self.discard();
                 return (Recovery::None, Failure::unwritten(too_long()));
             }
             Fault::Value(complaint) => (Recovery::None, Error::BadInput(complaint)),
-            Fault::Rollback | Fault::Race => (Recovery::Again, Error::Unavailable(text)),
+            Fault::Rollback | Fault::Race => (self.again(None), Error::Unavailable(text)),
             Fault::Server => (Recovery::None, Error::Unavailable(text)),
             Fault::Schema => (Recovery::None, Error::Internal(text)),
         };
@@ -199,6 +267,15 @@ impl Session {
         })
     }
 
+    /// An error of the server says that nothing was written. To look all the same costs little, and
+    /// keeps the promise where a proxy has made the error up.
+    fn again(&self, lost: Option<Mark>) -> Recovery {
+        match self.writing {
+            true => Recovery::LookFirst(lost),
+            false => Recovery::Again,
+        }
+    }
+
     fn written(&self) -> Written {
         if self.writing {
             Written::Perhaps
@@ -208,7 +285,7 @@ impl Session {
     }
 
     async fn roll_back(mut self) {
-        if !self.in_transaction {
+        if !self.connection.in_transaction {
             return;
         }
         let undone =

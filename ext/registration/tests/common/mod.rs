@@ -7,6 +7,7 @@ pub mod place;
 pub mod server;
 pub mod tree;
 pub mod way;
+pub mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
