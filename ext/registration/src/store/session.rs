@@ -81,12 +81,11 @@ impl Mark {
                 let held: Option<i64> = row.try_get_unchecked(0)?;
                 Ok((held == Some(1)).then(|| Self(name.into())))
             }
-            Err(error)
-                if error.as_database_error().is_some() && classify(&error) != Fault::Lost =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
+            // With an error that passes it is not opened: it would go on without a mark.
+            Err(error) => match classify(&error) {
+                Fault::Lost | Fault::Misread | Fault::Rollback | Fault::ReadOnly => Err(error),
+                _ => Ok(None),
+            },
         }
     }
 }
