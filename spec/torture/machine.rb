@@ -47,11 +47,13 @@ module Torture
     # @param hostname [String] nobody else's
     # @param base [Catalog::Product] what it installs
     # @param profiles [Hash] of its hardware
-    def initialize(url, hostname, base, profiles: {})
+    # @param sends_token [Boolean] whether it knows of tokens, as clients have for some years
+    def initialize(url, hostname, base, profiles: {}, sends_token: true)
       @uri = URI(url)
       @hostname = hostname
       @base = base
       @profiles = profiles
+      @sends_token = sends_token
       @tokens = []
       @services = []
       @answered = 0
@@ -80,8 +82,7 @@ module Torture
     # @raise [Failed]
     def announce
       body = { hostname:, hwinfo: hwinfo(0), distro_target: "sle-15-#{@base.group.arch}", system_profiles: @profiles }.compact
-      headers = { 'Authorization' => "Token token=#{Catalog::REGCODES.first}", 'System-Token' => @token.to_s }
-      answer = ask([:announce, hostname], 'POST', '/connect/subscriptions/systems', 201, body, headers)
+      answer = ask([:announce, hostname], 'POST', '/connect/subscriptions/systems', 201, body)
       @id, @login, @password = JSON.parse(answer.body).values_at('id', 'login', 'password')
       @revision = 0
     end
@@ -155,8 +156,8 @@ module Torture
 
     # @param writes [Array(Symbol, Object), nil] what is in doubt when there is no good answer; nil when it writes nothing
     # @return [Net::HTTPResponse]
-    def ask(writes, method, path, expected, body = nil, headers = own) # rubocop:disable Metrics/ParameterLists -- a request
-      answer = send_request(writes, method, path, body, headers)
+    def ask(writes, method, path, expected, body = nil)
+      answer = send_request(writes, method, path, body)
       remember_token(answer['System-Token'])
       status = answer.code.to_i
       # With a refusal nothing was done, with a failure who knows.
@@ -167,8 +168,8 @@ module Torture
       answer
     end
 
-    def send_request(writes, method, path, body, headers)
-      request = Net::HTTPGenericRequest.new(method, !body.nil?, true, path, HEADERS.merge(headers))
+    def send_request(writes, method, path, body)
+      request = Net::HTTPGenericRequest.new(method, !body.nil?, true, path, headers)
       request.body = JSON.generate(body) if body
       # The library would send some requests again by itself.
       Net::HTTP.start(@uri.host, @uri.port, open_timeout: SECONDS, read_timeout: SECONDS, max_retries: 0) do |http|
@@ -187,8 +188,10 @@ module Torture
       @token = token
     end
 
-    def own
-      { 'Authorization' => "Basic #{["#{@login}:#{@password}"].pack('m0')}", 'System-Token' => @token.to_s }
+    def headers
+      own = @login ? "Basic #{["#{@login}:#{@password}"].pack('m0')}" : "Token token=#{Catalog::REGCODES.first}"
+      token = { 'System-Token' => @token.to_s } if @sends_token
+      HEADERS.merge('Authorization' => own, **token.to_h)
     end
   end
 end

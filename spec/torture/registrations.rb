@@ -15,9 +15,17 @@ module Torture
   class Registrations
     # Connections that are not made, and answers that say so, are common while a server is down.
     PAUSE = 0.05
-    # What the kinds of hardware are that machines share.
-    KINDS = 10
+    # What most machines do: `activate` stands for all they activate, and some leave in the end.
+    STEPS = %i[announce activate show update activations update sometimes_deregister].freeze
     private_constant :PAUSE
+
+    # @param number [Integer] of a kind of hardware
+    # @return [Hash] profiles of a machine: one that all have, and one that those of its kind have
+    def self.profiles(number)
+      { 'pci_data' => 'all', 'mod_list' => "kind-#{number}" }.transform_values do |identifier|
+        { identifier:, data: "what hardware #{identifier} has" }
+      end
+    end
 
     # @return [Array<String>] answers that no server should give, whatever happens to it
     attr_reader :oddities
@@ -27,12 +35,18 @@ module Torture
     # @param bases [Array<Catalog::Product>]
     # @param threads [Integer]
     # @param name [String] what host names begin with
-    def initialize(ledger, url, bases, threads:, name: 'machine')
+    # @param kinds [Integer] of hardware
+    # @param steps [Array<Symbol>] what a machine does, see {STEPS}
+    # @param tolerated [Array<Integer>] statuses that a server may give that has lost its database
+    def initialize(ledger, url, bases, threads:, name: 'machine', kinds: 10, steps: STEPS, tolerated: [503])
       @ledger = ledger
       @url = url
       @bases = bases
       @size = threads
       @name = name
+      @kinds = kinds
+      @steps = steps
+      @tolerated = tolerated
       @oddities = []
       @last = 0
       @mutex = Mutex.new
@@ -57,32 +71,33 @@ module Torture
     # @return [Machine] the next one, in the ledger
     def next_machine
       number = @mutex.synchronize { @last += 1 }
-      profiles = { 'pci_data' => profile('all'), 'mod_list' => profile("kind-#{number % KINDS}") }
-      @ledger.add(Machine.new(@url, "#{@name}-#{number}", @bases[number % @bases.size], profiles: profiles))
+      base = @bases[number % @bases.size]
+      @ledger.add(Machine.new(@url, "#{@name}-#{number}", base, profiles: self.class.profiles(number % @kinds)))
     end
 
     private
 
-    def profile(identifier)
-      { identifier:, data: "what hardware #{identifier} has" }
+    def live(machine)
+      @steps.flat_map { |step| requests(machine, step) }.each { |request| take(machine, request) || break }
     end
 
-    # Some leave in the end.
-    def live(machine)
-      steps = [[:announce], *machine.products.map { |product| [:activate, product] }, [:show], [:update], [:activations],
-               [:update]]
-      steps << [:deregister] if machine.hostname.end_with?('3', '6', '9')
-      steps.each { |step| take(machine, step) || break }
+    def requests(machine, step)
+      case step
+      when :activate then machine.products.map { |product| [:activate, product] }
+      when :sometimes_deregister then machine.hostname.end_with?('3', '6', '9') ? [[:deregister]] : []
+      else [[step]]
+      end
     end
 
     # @return [Boolean] whether it goes on
-    def take(machine, step)
-      machine.public_send(*step)
+    def take(machine, request)
+      machine.public_send(*request)
       true
     rescue Machine::Failed => e
-      @mutex.synchronize { @oddities << e.message } unless e.status.nil? || e.status == 503
+      odd = e.status && !@tolerated.include?(e.status)
+      @mutex.synchronize { @oddities << "#{machine.hostname}: #{e.message}" } if odd
       sleep(PAUSE)
-      return false if machine.doubt || !@running
+      return false if odd || machine.doubt || !@running
 
       retry
     end
