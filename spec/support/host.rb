@@ -36,9 +36,10 @@ class Host
   # @param threads [Integer] threads of each, likewise
   # @param log [String, nil] tmp/log/host-PORT.log when nil
   # @param engines [Array<String>] plugins of spec/host_app: names in spec/engines, or `rmt_rs` for this gem as one
+  # @param rackup [String] what spec/host_app's Puma serves: another file for an application beside it
   # @param env [Hash{String => String, nil}] further changes to the environment
   def initialize(database_url:, door: 'off', port: nil, rmt: nil, workers: 2, threads: 5, log: nil, engines: [],
-                 env: {})
+                 rackup: 'config.ru', env: {})
     @database = URI(database_url)
     @door = door
     @port = port || Processes.free_port
@@ -46,6 +47,7 @@ class Host
     @log = log || File.join(PROJECT, "tmp/log/host-#{@port}.log")
     @size = { 'WEB_CONCURRENCY' => workers.to_s, 'RAILS_MAX_THREADS' => threads.to_s }
     @engines = engines
+    @rackup = rackup
     @env = env
   end
 
@@ -149,7 +151,7 @@ class Host
               "--port=#{@port}", "--pid=#{pid_file}"]
     end
 
-    [RbConfig.ruby, '-S', 'puma', '--quiet', '--config', 'config/puma.rb', 'config.ru']
+    [RbConfig.ruby, '-S', 'puma', '--quiet', '--config', 'config/puma.rb', @rackup]
   end
 
   def environment

@@ -78,11 +78,17 @@ module Torture
       end
     end
 
+    # @param machine [Machine] with a request whose fate it does not know
+    # @return [Boolean] whether that was carried out; to be asked after {#violations}
+    def done?(machine)
+      Account.new(machine, @stored).done?
+    end
+
     # @return [Hash{String => Integer}] what was acknowledged and what stayed in doubt
     def figures
       { 'systems acknowledged' => @machines.count(&:announced?), 'activations acknowledged' => @machines.sum { _1.services.size },
         'left' => @machines.count(&:left), 'requests answered' => @machines.sum(&:answered),
-        'requests without an answer' => @machines.count(&:doubt) }
+        'in doubt' => @machines.count(&:doubt) }
     end
 
     private
@@ -172,6 +178,17 @@ module Torture
         found.map { |text| "#{name}: #{text}" }
       end
 
+      # @return [Boolean] whether the request was carried out whose fate the machine does not know
+      def done?
+        case @operation
+        when :announce then !@row.nil?
+        when :activate then @stored.services(@row['id']).include?(@subject)
+        when :destroy then !@stored.services(@row['id']).include?(@subject)
+        when :update then JSON.parse(@row['system_information'])['revision'] == @subject
+        when :deregister then @row.nil?
+        end
+      end
+
       private
 
       def presence
@@ -239,14 +256,6 @@ module Torture
 
         changed = @stored.tokens(@row['id']).size > @machine.tokens.size
         changed == done? ? [] : ["half of its last request was done: token #{'not ' unless changed}changed"]
-      end
-
-      def done?
-        case @operation
-        when :activate then @stored.services(@row['id']).include?(@subject)
-        when :destroy then !@stored.services(@row['id']).include?(@subject)
-        when :update then JSON.parse(@row['system_information'])['revision'] == @subject
-        end
       end
 
       def changes_token?

@@ -40,8 +40,8 @@ module Torture
     attr_reader :hostname, :id, :login, :password, :token, :tokens, :services, :revision, :left
     # @return [Array(Symbol, Object), nil] the operation whose fate it does not know, with the service or revision it was about
     attr_reader :doubt
-    # @return [Integer] requests that were answered as they should be
-    attr_reader :answered
+    # `answered`: requests that were answered as they should be; `lost`: those that were sent and not answered at all.
+    attr_reader :answered, :lost
 
     # @param url [String] base URL of the server
     # @param hostname [String] nobody else's
@@ -57,6 +57,7 @@ module Torture
       @tokens = []
       @services = []
       @answered = 0
+      @lost = 0
     end
 
     # @return [self]
@@ -176,8 +177,13 @@ module Torture
         http.request(request)
       end
     rescue SystemCallError, IOError, Timeout::Error, Net::HTTPBadResponse => e
-      @doubt = writes unless NOT_SENT.any? { |error| e.is_a?(error) }
+      lose(writes) unless NOT_SENT.any? { |error| e.is_a?(error) }
       raise Failed.new("#{method} #{path}", nil, "#{e.class}: #{e.message}")
+    end
+
+    def lose(writes)
+      @lost += 1
+      @doubt = writes
     end
 
     # Also from errors, as clients do.

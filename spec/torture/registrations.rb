@@ -68,6 +68,11 @@ module Torture
       self
     end
 
+    # @return [Integer] requests so far
+    def answered
+      @ledger.machines.sum(&:answered)
+    end
+
     # @return [Machine] the next one, in the ledger
     def next_machine
       number = @mutex.synchronize { @last += 1 }
