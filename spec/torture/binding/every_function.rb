@@ -148,7 +148,7 @@ class EveryFunction
       understood = native(:understand, settings, environment.values_at(*RmtRs::Native::PARTS), body.b)
       next expect(expected == String) if understood.is_a?(String)
 
-      %i[operation controller action format id].each { |part| native(part, on: understood) }
+      %i[operation controller action format id machine].each { |part| native(part, on: understood) }
       answer = native(:serve, settings, understood)
       expect(answer.is_a?(Array) && answer.first == expected)
     end
