@@ -57,7 +57,8 @@ module Torture
       return if rounds.zero?
 
       @report.say("every function under valgrind: #{rounds} rounds")
-      memcheck = Memcheck.new(Host.native_library, DIRECTORY).run(*script('plain', rounds), input: @configuration)
+      library = ENV['RMT_RS_LIBRARY'] || Host.native_library
+      memcheck = Memcheck.new(library, DIRECTORY).run(*script('plain', rounds), input: @configuration)
       memcheck.findings.each { |finding| @report.violation(finding) }
       @report.figure('rounds under memcheck', rounds)
       @report.figure("errors of Ruby's own suppressed", memcheck.suppressed)
