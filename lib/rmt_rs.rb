@@ -7,7 +7,9 @@ require_relative 'rmt_rs/counters'
 require_relative 'rmt_rs/configuration'
 require_relative 'rmt_rs/catalog_versions'
 require_relative 'rmt_rs/flag'
+require_relative 'rmt_rs/metrics'
 require_relative 'rmt_rs/native'
+require_relative 'rmt_rs/occurrence'
 
 # RMT's registration path in Rust.
 #
@@ -74,9 +76,27 @@ module RmtRs
       @counters.to_h
     end
 
+    # How full what this process holds is, and what it has counted since it began: `pool_size`, `pool_open`, `pool_busy`
+    # and `pool_waiting` (connections, and operations that wait for one), `announces_waiting` (to share a statement),
+    # `shared_statements` and `shared_systems` (statements for several announces, and what they stored), `catalog_bytes`
+    # (of memory), `catalog_hits` and `catalog_misses` (products that were remembered, or had to be read).
+    #
+    # @return [Hash{Symbol => Integer}, nil] nil before the first operation
+    # @example
+    #   RmtRs.gauges[:pool_busy] # => 2
+    def gauges
+      Native.gauges if Native.respond_to?(:gauges)
+    end
+
     # @api private
     def count(operation, outcome)
       @counters.count(operation, outcome)
+      Occurrence.current&.counted(operation, outcome)
+    end
+
+    # @api private
+    def line(text, request_id)
+      request_id ? "#{text} request_id=#{request_id}" : text
     end
 
     # @param operation [Symbol]

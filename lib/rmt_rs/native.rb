@@ -83,6 +83,16 @@ module RmtRs
   # @!method self.health
   #   See {RmtRs.health}.
   #   @return [String]
+  # @!method self.gauges
+  #   See {RmtRs.gauges}.
+  #   @return [Hash{Symbol => Integer}, nil]
+  # @!method self.take_timings
+  #   What this thread's operations have taken since it was asked last.
+  #   @return [Array] milliseconds until there was a connection, with one, and to make bodies; how often something was done
+  #     again; products that were remembered, and read; announces that were stored by one statement
+  # @!method self.session_variables
+  #   @return [Hash{String => String}] the variables of a database session, as operations have it
+  #   @raise [Error]
   # @!method self.reach
   #   Opens a connection, if none is open, within the configured time.
   #   @return [void]

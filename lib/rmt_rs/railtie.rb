@@ -24,6 +24,7 @@ module RmtRs
       configuration = Configuration.load
       next if configuration.off? || Railtie.in_rake
 
+      Metrics.install
       app.config.to_prepare { Doors::Controller.install }
       Doors::Rack.install(app.middleware)
       # Engines replace what they replace in `config.after_initialize` blocks, which they register

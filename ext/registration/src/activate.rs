@@ -12,7 +12,7 @@ use crate::error::{Error, Failure};
 use crate::source::whole_seconds;
 use crate::store::{ActivationKey, Interruption, NewActivation, Session, SystemRow, Together};
 use crate::work::Work;
-use crate::{Progress, Registration};
+use crate::{Progress, Registration, timings};
 
 /// RMT's `byos` among the values of `proxy_byos_mode`: subscriptions of such systems are SCC's
 /// business.
@@ -95,7 +95,7 @@ impl Wanted {
         obsoleted: Option<&str>,
     ) -> Result<String, Failure> {
         let known = checked.known.as_ref();
-        let body = known.and_then(|known| known.service(rendering, obsoleted));
+        let body = timings::rendering(|| known?.service(rendering, obsoleted));
         body.ok_or_else(|| Failure::unwritten(Error::Declined("the product was not found")))
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::catalog::{Activation, Known, Memory, Rendering};
 use crate::store::{Interruption, Session};
 use crate::work::Work;
-use crate::{Failure, Registration};
+use crate::{Failure, Registration, timings};
 
 impl Registration {
     /// All activations of an authenticated system, each with its service and that one's product
@@ -27,9 +27,11 @@ impl Registration {
             memory: &self.memory,
         };
         let (activations, products) = self.carry_out(&listing).await?;
-        Ok(rendering.activations_with(&activations, |id| {
-            let known = products.get(&id)?;
-            Some((known.product(), known.tree(rendering)))
+        Ok(timings::rendering(|| {
+            rendering.activations_with(&activations, |id| {
+                let known = products.get(&id)?;
+                Some((known.product(), known.tree(rendering)))
+            })
         }))
     }
 }
@@ -54,6 +56,7 @@ impl Work for Listing<'_> {
                 None => missing.push(*id),
             }
         }
+        self.memory.count(products.len(), missing.len());
         if !missing.is_empty() {
             let (mut known, mut later) = session.surroundings(&missing).await?;
             // What is shown together has to be of one version.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use crate::combining::together;
 use crate::error::Failure;
 use crate::json::to_json;
 use crate::params::{Column, cast_text, parse, take_permitted};
@@ -82,6 +83,7 @@ impl Registration {
                 profiles: &profiles.complete,
                 progress,
             };
+            together(1);
             self.carry_out(&insertion).await?
         };
 

@@ -296,7 +296,10 @@ impl Check<'_> {
     ) -> Result<(), Halt> {
         let wish = step(Step::Product, self.wish.as_ref().map_err(Clone::clone))?;
         let known = match asked.known {
-            Some(known) => Some(known),
+            Some(known) => {
+                self.memory.count(1, 0);
+                Some(known)
+            }
             None => self.find(session, &wish.product).await?,
         };
         let known = known.ok_or_else(|| Failure::refused("No product found"));
@@ -354,9 +357,11 @@ impl Check<'_> {
         };
         let id = found.label.id;
         if let Some(known) = self.memory.product(version, id) {
+            self.memory.count(1, 0);
             self.memory.learn_criteria(version, criteria, id);
             return Ok(Some(known));
         }
+        self.memory.count(0, 1);
         let (surroundings, later) = session.surroundings(&[id]).await?;
         // Otherwise it was deleted in between.
         let known = surroundings.into_iter().next();

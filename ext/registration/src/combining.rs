@@ -12,9 +12,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::announce::Insertion;
 use crate::store::{NewSystem, Recovery, Session};
+use crate::timings::{self, Timings};
 use crate::work::Earlier;
 use crate::{Failure, Progress, Registration, Written};
 
@@ -42,6 +44,8 @@ struct Queue {
     /// [`Turn`]s that were given out. When somebody waits, that is all of them.
     turns: usize,
     waiting: VecDeque<Waiting>,
+    /// Statements that have stored systems of those who waited, and the systems.
+    stored: (u64, u64),
 }
 
 /// A system to be stored by who writes next.
@@ -53,8 +57,8 @@ struct Waiting {
 
 /// What became of a system that waited.
 enum Answer {
-    /// Its id.
-    Stored(u64),
+    /// Its id, when the statement that stored it began, and how many it stored.
+    Stored(u64, Instant, usize),
     /// It cannot be stored now.
     Failed(Failure),
     /// It is to be stored alone, after what was tried already.
@@ -80,10 +84,13 @@ impl Registration {
             progress,
         };
         if !self.store.returns_rows() {
+            together(1);
             return self.carry_out(&alone).await;
         }
+        let begun = Instant::now();
         let answer = match self.turn_or_wait(system, progress) {
             Ok(turn) => {
+                together(1);
                 let result = self.carry_out(&alone).await;
                 if let Some(turn) = turn.unless_over() {
                     tokio::spawn(turn.write());
@@ -94,9 +101,24 @@ impl Registration {
         };
         // Without an answer: who should have written it panicked, at whatever point.
         match answer.unwrap_or(Answer::Alone(Earlier::unknown())) {
-            Answer::Stored(id) => Ok(id),
+            Answer::Stored(id, since, count) => {
+                timings::add(Timings {
+                    queue: since - begun,
+                    database: since.elapsed(),
+                    ..Timings::default()
+                });
+                together(count);
+                Ok(id)
+            }
             Answer::Failed(failure) => Err(failure),
-            Answer::Alone(earlier) => self.carry_out_after(earlier, &alone).await,
+            Answer::Alone(earlier) => {
+                timings::add(Timings {
+                    queue: begun.elapsed(),
+                    ..Timings::default()
+                });
+                together(1);
+                self.carry_out_after(earlier, &alone).await
+            }
         }
     }
 
@@ -127,6 +149,18 @@ impl Combining {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         // Nothing panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stored(&self, systems: usize) {
+        let mut queue = self.lock();
+        queue.stored.0 += 1;
+        queue.stored.1 += systems as u64;
+    }
+
+    /// Who waits, statements that have stored systems of those who waited, and these systems.
+    pub(crate) fn gauges(&self) -> (usize, u64, u64) {
+        let queue = self.lock();
+        (queue.waiting.len(), queue.stored.0, queue.stored.1)
     }
 
     /// The first of those who wait, as many as go into one statement whose values have at most
@@ -190,7 +224,7 @@ impl Turn {
             }
         }
         if !batch.is_empty() {
-            store(session, batch).await;
+            store(combining, session, batch).await;
         }
     }
 
@@ -206,6 +240,14 @@ impl Turn {
         self.over = true;
         None
     }
+}
+
+/// Notes how many systems a statement has stored.
+pub(crate) fn together(count: usize) {
+    timings::add(Timings {
+        together: u32::try_from(count).unwrap_or(u32::MAX),
+        ..Timings::default()
+    });
 }
 
 impl Drop for Turn {
@@ -224,14 +266,16 @@ impl Drop for Turn {
 }
 
 /// Stores all of `batch` at once, or lets each of them go on by itself.
-async fn store(mut session: Session, batch: Vec<Waiting>) {
+async fn store(combining: &Combining, mut session: Session, batch: Vec<Waiting>) {
     let systems: Vec<&NewSystem> = batch.iter().map(|waiting| &*waiting.system).collect();
     // Those who left can make it another number.
     let usual = systems.len() == share(systems.len());
+    let (begun, count) = (Instant::now(), systems.len());
     let interruption = match session.insert_systems(&systems, usual).await {
         Ok(ids) => {
+            combining.stored(count);
             for (waiting, id) in batch.into_iter().zip(ids) {
-                waiting.answer(Answer::Stored(id));
+                waiting.answer(Answer::Stored(id, begun, count));
             }
             return;
         }

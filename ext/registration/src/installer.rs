@@ -8,7 +8,7 @@ use crate::criteria::Asked;
 use crate::params::{self, blank};
 use crate::store::{Criteria, Interruption, Session, Wanted};
 use crate::work::Work;
-use crate::{Failure, Registration};
+use crate::{Failure, Registration, timings};
 
 impl Registration {
     /// The installer's repositories of a product, as far as they are mirrored, as a JSON array. Two
@@ -38,7 +38,7 @@ impl Registration {
         let shown = repositories
             .iter()
             .filter(|it| it.installer_updates && it.mirroring_enabled);
-        Ok(rendering.repositories(shown))
+        Ok(timings::rendering(|| rendering.repositories(shown)))
     }
 }
 

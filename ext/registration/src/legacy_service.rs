@@ -4,7 +4,7 @@
 use crate::catalog::{Rendering, Repository};
 use crate::store::{Interruption, Session};
 use crate::work::Work;
-use crate::{Failure, Registration};
+use crate::{Failure, Registration, timings};
 
 impl Registration {
     /// The mirrored repositories of all that an authenticated system has activated, as XML. One
@@ -19,7 +19,9 @@ impl Registration {
         rendering: &Rendering,
     ) -> Result<String, Failure> {
         let repositories = self.carry_out(&Listing { system_id }).await?;
-        Ok(rendering.legacy_repoindex(&repositories))
+        Ok(timings::rendering(|| {
+            rendering.legacy_repoindex(&repositories)
+        }))
     }
 }
 

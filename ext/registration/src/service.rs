@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::catalog::{Known, Label, Memory, Rendering, Repository};
 use crate::store::{Interruption, Session};
 use crate::work::Work;
-use crate::{Failure, Registration};
+use crate::{Failure, Registration, timings};
 
 impl Registration {
     /// The service's repositories as XML; nothing when there is no such service. One statement when its
@@ -25,10 +25,11 @@ impl Registration {
             memory: &self.memory,
         };
         let found = self.carry_out(&look).await?;
-        Ok(found.map(|found| match found {
+        let render = |found| match found {
             Found::Known(known) => known.repoindex(rendering),
             Found::Read(product, repositories) => rendering.repoindex(&product, &repositories),
-        }))
+        };
+        Ok(found.map(|found| timings::rendering(|| render(found))))
     }
 }
 
@@ -51,8 +52,10 @@ impl Work for Look<'_> {
         if let Some((then, known)) = self.memory.service(self.service_id)
             && session.catalog_version().await? == Some(then)
         {
+            self.memory.count(1, 0);
             return Ok(Some(Found::Known(known)));
         }
+        self.memory.count(0, 1);
         let found = session
             .product_of_service_versioned(self.service_id)
             .await?;

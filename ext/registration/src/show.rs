@@ -4,6 +4,7 @@
 use crate::catalog::{Label, Rendering};
 use crate::check::Checked;
 use crate::error::{Error, Failure};
+use crate::timings;
 
 impl Checked {
     /// The product as the root of its tree, as JSON. The database is not asked: all of it was read
@@ -22,7 +23,7 @@ impl Checked {
                 format!("The requested product '{name}' is not activated on this system.");
             return Err(Failure::refused(message));
         }
-        Ok(known.tree(rendering))
+        Ok(timings::rendering(|| known.tree(rendering)))
     }
 
     fn has(&self, product: &Label) -> bool {

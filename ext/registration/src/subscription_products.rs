@@ -6,7 +6,7 @@ use crate::criteria::Asked;
 use crate::params;
 use crate::store::{Criteria, Interruption, Session, SubscriptionRow, Wanted};
 use crate::work::Work;
-use crate::{Failure, Registration};
+use crate::{Failure, Registration, timings};
 
 impl Registration {
     /// The active subscription that has `regcode`. One statement.
@@ -46,7 +46,7 @@ impl Registration {
             criteria: criteria(params)?,
         };
         let (ids, trees) = self.carry_out(&listing).await?;
-        Ok(rendering.products(&trees, &ids))
+        Ok(timings::rendering(|| rendering.products(&trees, &ids)))
     }
 }
 

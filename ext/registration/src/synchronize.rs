@@ -13,7 +13,7 @@ use crate::error::{Error, Failure};
 use crate::params::parse;
 use crate::store::{Activated, ActivationKey, Criteria, Interruption, Session};
 use crate::work::Work;
-use crate::{LogLine, Progress, Registration};
+use crate::{LogLine, Progress, Registration, timings};
 
 /// Clients send what they have installed; so many products more are no client of RMT.
 const MOST_PRODUCTS: usize = 500;
@@ -43,7 +43,7 @@ impl Registration {
             base_url: rendering.base_url.for_synchronize(),
             ..rendering.clone()
         };
-        let body = rendering.products(&left.trees, &left.products);
+        let body = timings::rendering(|| rendering.products(&left.trees, &left.products));
         let id = actor.system.id;
         let log = left.removed.iter().map(|(_, label)| {
             let name = label.friendly_name();

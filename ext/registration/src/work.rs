@@ -4,6 +4,7 @@ use std::future::{Future, ready};
 use std::time::Duration;
 
 use crate::store::{Interruption, Mark, Recovery, Session};
+use crate::timings::{self, Timings};
 use crate::{Failure, Registration, Written};
 
 /// How often something is tried.
@@ -120,6 +121,10 @@ impl Registration {
             earlier = earlier.and(&recovery, &failure);
             tokio::time::sleep(self.backoff(attempt)).await;
             attempt += 1;
+            timings::add(Timings {
+                retries: 1,
+                ..Timings::default()
+            });
         }
     }
 

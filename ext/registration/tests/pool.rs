@@ -8,11 +8,14 @@
 
 mod common;
 
+use common::actions::{check, product, rendering};
 use common::config;
 use common::place::{Place, actor, client};
 use common::server::Server;
-use registration::{Error, Progress, Registration, TokenHeader};
+use common::tree::large_tree;
+use registration::{Action, Error, Progress, Registration, TokenHeader, measured};
 use serde_json::json;
+use tokio::time::{Duration, Instant, sleep};
 
 /// One server for all of this file: they take seconds to start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -22,6 +25,7 @@ async fn connections_against_a_database() {
     what_was_done_once_is_prepared(&server).await;
     lists_of_any_length_are_prepared_in_few(&server).await;
     what_the_server_reads_is_asked_anew_after_a_refusal(&server).await;
+    what_an_operation_takes_is_measured(&server).await;
 }
 
 /// All operations over one connection, so that each of its statements is known after the first time.
@@ -144,4 +148,51 @@ async fn what_the_server_reads_is_asked_anew_after_a_refusal(server: &Server) {
     let announced = registration.announce(long.as_bytes(), &progress).await;
     announced.unwrap();
     assert_eq!(place.read("SELECT COUNT(*) FROM systems").await, "1");
+}
+
+async fn what_an_operation_takes_is_measured(server: &Server) {
+    let place = Place::new(server, "measured").await;
+    place.run(&large_tree()).await;
+    server.install_triggers(&place.name).await;
+    place.system("").await;
+    let registration = single(server, &place);
+
+    // Who waits for a connection waits as long as others have it.
+    let taken = registration.store().session().await.unwrap();
+    assert_eq!(registration.gauges().pool_busy, 1);
+    let waiting = registration.clone();
+    let announce = tokio::spawn(measured(async move {
+        waiting.announce(b"{}", &Progress::default()).await
+    }));
+    while registration.gauges().pool_waiting == 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    let since = Instant::now();
+    sleep(Duration::from_millis(20)).await;
+    let waited = since.elapsed();
+    drop(taken);
+    let (announced, timings) = announce.await.unwrap();
+    announced.unwrap();
+    assert!(timings.queue >= waited, "{timings:?}");
+    assert!(timings.database > Duration::ZERO, "{timings:?}");
+    assert_eq!((timings.together, timings.retries), (1, 0));
+    assert_eq!(timings.render, Duration::ZERO);
+
+    // A product is read once, then remembered; base products are read ahead.
+    let params = product("p2", "15.6");
+    for (hits, misses) in [(0, 1), (1, 0)] {
+        let credentials = client("");
+        let check = check(&registration, &credentials, Action::Show, &params);
+        let (checked, timings) = measured(check).await;
+        assert_eq!((timings.hits, timings.misses), (hits, misses));
+        checked.unwrap();
+    }
+    let gauges = registration.gauges();
+    assert_eq!((gauges.catalog_hits, gauges.catalog_misses), (1, 1));
+    assert!(gauges.catalog_bytes > 0);
+    assert_eq!(gauges.pool_size, 1);
+
+    let (xml, timings) = measured(registration.service(2, &rendering())).await;
+    assert!(xml.unwrap().is_some());
+    assert!(timings.render > Duration::ZERO, "{timings:?}");
 }

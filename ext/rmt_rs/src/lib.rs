@@ -3,6 +3,7 @@
 
 mod errors;
 mod gvl;
+mod measures;
 mod messages;
 mod rack;
 mod runtime;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use magnus::typed_data::Obj;
 use magnus::{Error, Module, RArray, Ruby, function};
-use registration::{Actor, Written};
+use registration::{Actor, Written, measured_now};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -130,7 +131,8 @@ fn look(ruby: &Ruby, look: String) -> Result<LookObject, Error> {
 /// `RmtRs::Native.show(checked, look)`: the answer's body.
 fn show(ruby: &Ruby, checked: &CheckedObject, look: &LookObject) -> Result<String, Error> {
     guarded(ruby, || {
-        let body = checked.0.show(&look.0);
+        let (body, timings) = measured_now(|| checked.0.show(&look.0));
+        measures::add(timings);
         body.map_err(|failure| errors::exception(ruby, &failure))
     })
 }
@@ -357,6 +359,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_module_function("subscription_products", function!(subscription_products, 3))?;
     native.define_module_function("health", function!(health, 0))?;
     rack::define(ruby, &native)?;
+    measures::define(&native)?;
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.define_module_function("reach", function!(reach, 0))?;
     native.define_module_function("shut_down", function!(shut_down, 0))?;

@@ -11,14 +11,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use magnus::{Error as RubyError, Ruby};
-use registration::{DatabaseConfig, Error, Failure, Progress, Registration, Written};
+use registration::{
+    DatabaseConfig, Error, Failure, Gauges, Progress, Registration, Written, measured,
+};
 use serde::Deserialize;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use crate::gvl::Leaked;
 use crate::slot::{Slot, Waited};
-use crate::{errors, gvl};
+use crate::{errors, gvl, measures};
 
 /// What `RmtRs::Native.configure` is given.
 #[derive(Clone, Deserialize)]
@@ -72,13 +74,15 @@ where
     let task = operation(instance.registration.clone(), progress.clone());
     instance
         .handle
-        .spawn(async move { sender.send(task.await) });
+        .spawn(async move { sender.send(measured(task).await) });
 
     let deadline = Instant::now() + instance.deadline;
     loop {
         match gvl::without_gvl(ruby, || slot.wait(deadline), || slot.wake()) {
-            Some(Waited::Here(Ok(value))) => return Ok(value),
-            Some(Waited::Here(Err(failure))) => return Err(errors::exception(ruby, &failure)),
+            Some(Waited::Here((result, timings))) => {
+                measures::add(timings);
+                return result.map_err(|failure| errors::exception(ruby, &failure));
+            }
             Some(Waited::Never) => {
                 return Err(errors::internal(
                     ruby,
@@ -99,6 +103,16 @@ where
             })?,
         }
     }
+}
+
+/// What this process holds and has counted; nothing before its first operation, or when the thread that
+/// carries operations out has ended.
+pub fn gauges() -> Option<Gauges> {
+    let instance = current()?;
+    let alive = instance.alive.lock();
+    let alive = alive.unwrap_or_else(PoisonError::into_inner);
+    let runs = alive.as_ref().is_some_and(|ended| !ended.is_closed());
+    runs.then(|| instance.registration.gauges())
 }
 
 /// Says goodbye to the database, if this process ever met it, and ends the runtime.

@@ -8,6 +8,7 @@ require_relative 'controller/choice'
 require_relative 'controller/failures'
 require_relative 'controller/health'
 require_relative 'controller/installer'
+require_relative 'controller/measured'
 require_relative 'controller/products'
 require_relative 'controller/services'
 require_relative 'controller/subscription_products'
@@ -21,7 +22,7 @@ module RmtRs
     # its actions.
     module Controller
       DOORS = {
-        'ApplicationController' => [Shared, Choice, Failures, Authentication],
+        'ApplicationController' => [Measured, Shared, Choice, Failures, Authentication],
         'Api::Connect::BaseController' => [Tokens],
         'Api::Connect::V3::Subscriptions::SystemsController' => [Announce],
         'Api::Connect::V3::Systems::SystemsController' => [Systems],

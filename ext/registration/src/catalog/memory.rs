@@ -5,13 +5,14 @@
 //! bounded, whatever is asked for and however large the catalog is.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::{Duration, OffsetDateTime};
 
 use super::{Appearance, BaseUrl, Known, Label, Product, Rendering};
 use crate::store::Criteria;
+use crate::timings::{self, Timings};
 
 /// For products, trees and rendered answers, of each process. A tree of SLES takes about 150 KB with
 /// its answer, a module 10 KB: that is a hundred base products and their modules, more than the fleet
@@ -89,6 +90,8 @@ impl Drop for Share {
 pub(crate) struct Memory {
     state: Mutex<State>,
     purse: Arc<Purse>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// What was asked for lately and what was before that: when the first half is full it takes the
@@ -131,7 +134,28 @@ impl Memory {
         Self {
             state: Mutex::default(),
             purse: Arc::new(Purse::new(bytes)),
+            hits: AtomicU64::default(),
+            misses: AtomicU64::default(),
         }
+    }
+
+    /// Notes how many products a request found here, and how many it had to read.
+    pub fn count(&self, hits: usize, misses: usize) {
+        self.hits.fetch_add(hits as u64, Ordering::Relaxed);
+        self.misses.fetch_add(misses as u64, Ordering::Relaxed);
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        timings::add(Timings {
+            hits: number(hits),
+            misses: number(misses),
+            ..Timings::default()
+        });
+    }
+
+    /// Bytes that are taken, products that were found here, and those that had to be read.
+    pub fn gauges(&self) -> (usize, u64, u64) {
+        let taken = self.purse.bytes - self.purse.left.load(Ordering::Relaxed);
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (taken, count(&self.hits), count(&self.misses))
     }
 
     /// What `criteria` meant, and in which version: whether it is the same now the caller finds out.

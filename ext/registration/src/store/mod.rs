@@ -4,6 +4,7 @@ mod activations;
 mod catalog;
 mod config;
 mod credentials;
+mod diagnosis;
 mod fault;
 mod pool;
 mod profiles;

@@ -9,10 +9,12 @@ use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, PoolError, RecycleError, RecycleResult, TimeoutType};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, MySqlConnection, Row};
+use tokio::time::Instant;
 
 use super::config::{DatabaseConfig, Secret, TlsMode};
 use super::session::{Mark, Session};
 use crate::error::{Error, Failure};
+use crate::timings::{self, Timings};
 
 /// A connection that was used this recently is taken for alive.
 const FRESH: Duration = Duration::from_secs(30);
@@ -67,7 +69,13 @@ impl Store {
     /// [`Error::Refused`] when none can be opened, [`Error::Unavailable`] when none was free or
     /// open in time.
     pub async fn session(&self) -> Result<Session, Failure> {
-        match self.pool.get().await {
+        let begun = Instant::now();
+        let connection = self.pool.get().await;
+        timings::add(Timings {
+            queue: begun.elapsed(),
+            ..Timings::default()
+        });
+        match connection {
             Ok(connection) => Ok(Session::new(
                 connection,
                 self.pool.clone(),
@@ -75,6 +83,13 @@ impl Store {
             )),
             Err(error) => Err(Failure::unwritten(self.refusal(error))),
         }
+    }
+
+    /// Connections at most, those that are open, those that are lent, and who waits for one.
+    pub(crate) fn gauges(&self) -> (usize, usize, usize, usize) {
+        let status = self.pool.status();
+        let busy = status.size.saturating_sub(status.available);
+        (status.max_size, status.size, busy, status.waiting)
     }
 
     /// Says goodbye to the server on every idle connection and lets nobody in any more.

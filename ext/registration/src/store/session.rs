@@ -11,6 +11,7 @@ use super::pool::{Pool, Pooled};
 use crate::Progress;
 use crate::error::{Error, Failure, Written};
 use crate::source::{OperatingSystem, random_hex};
+use crate::timings::Held;
 
 /// A connection lent by the pool for one operation. Dropped, it goes back; after a failure
 /// [`Session::recover`] or [`Session::give_up`] decide whether it may.
@@ -23,6 +24,7 @@ pub struct Session {
     pool: Pool,
     statement_timeout: Duration,
     writing: bool,
+    _held: Held,
 }
 
 /// A rollback that takes longer is left to the server, by closing the connection.
@@ -97,6 +99,7 @@ impl Session {
             pool,
             statement_timeout,
             writing: false,
+            _held: Held::new(),
         }
     }
 

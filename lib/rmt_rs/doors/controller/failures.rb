@@ -68,7 +68,7 @@ module RmtRs
         def refuse(operation, message, status)
           RmtRs.count(operation, :refused)
           # Some messages quote the client.
-          logger.info("rmt_rs: #{operation} refused: #{message.truncate(200).gsub(/[[:cntrl:]]/, '?')}")
+          own_line(:info, "#{operation} refused: #{message.truncate(200).gsub(/[[:cntrl:]]/, '?')}")
           raise Refusal.new(message, status)
         end
 
@@ -88,7 +88,7 @@ module RmtRs
         # What the database refuses to Ruby as well becomes an answer instead of a crash.
         def fall_back(operation, failure)
           RmtRs.count(operation, :fallback)
-          logger.warn("rmt_rs: #{operation} left to Ruby: #{failure.message}")
+          own_line(:warn, "#{operation} left to Ruby: #{failure.message}")
           write_note
           yield
         rescue RmtRs::Error => e
@@ -100,7 +100,7 @@ module RmtRs
 
         # Ends a request for which there is no database.
         def give_up(operation, what)
-          logger.error("rmt_rs: #{operation} failed: #{what}")
+          own_line(:error, "#{operation} failed: #{what}")
           # To try that now would only be to wait longer.
           @note = nil
           RmtRs.count(operation, :unavailable)

@@ -130,7 +130,7 @@ module RmtRs
 
           ::System.where(id: (@system || @known).id, system_token: @new_token).update_all(system_token: @old_token)
         rescue ActiveRecord::ActiveRecordError => e
-          logger.error("rmt_rs: #{action_name}: a token that was not told is not taken back: #{e.class}")
+          own_line(:error, "#{action_name}: a token that was not told is not taken back: #{e.class}")
         end
 
         # An authentication leaves it to the action to note that the system was seen. This is for
@@ -145,7 +145,7 @@ module RmtRs
         def write_note_after_all
           write_note
         rescue RmtRs::Error => e
-          logger.error("rmt_rs: #{action_name}: the system is not noted as seen: #{e.message}")
+          own_line(:error, "#{action_name}: the system is not noted as seen: #{e.message}")
         end
 
         # Runs what is done in Rust and takes its time.
@@ -306,12 +306,17 @@ module RmtRs
           callbacks.each do |callback|
             record.public_send(callback)
           rescue StandardError => e
-            logger.error("rmt_rs: #{callback} of #{model} #{record.id} failed: #{e.class}: #{e.message}")
+            own_line(:error, "#{callback} of #{model} #{record.id} failed: #{e.class}: #{e.message}")
           end
         end
 
         def write_log(lines)
           lines.each { |level, text| logger.public_send(level, text) }
+        end
+
+        # A line that RMT would not write.
+        def own_line(level, text)
+          logger.public_send(level, RmtRs.line("rmt_rs: #{text}", request.request_id))
         end
       end
     end

@@ -30,7 +30,9 @@ module RmtRs
 
         # Bytes of a body that Puma would rather write by itself than together with the headers.
         LARGE = 8192
-        private_constant :Body, :LARGE
+        # What lines of the log begin with that RMT does not write.
+        OWN = 'rmt_rs: '
+        private_constant :Body, :LARGE, :OWN
 
         # @return [Symbol] `:front` or `:end` of the stack
         attr_reader :place
@@ -59,7 +61,7 @@ module RmtRs
           return pass(env, 'left to Ruby') unless RmtRs.flag.decide(understood.operation.to_sym, env) { understood.machine }
 
           identify(env) if @tells_id
-          answer = carry_out(env, body, understood)
+          answer = told(env, body, understood)
           return pass(env, answer) unless answer.is_a?(Array)
 
           complete(env, answer, started)
@@ -76,43 +78,54 @@ module RmtRs
           input = env['rack.input']
           input.rewind if input.respond_to?(:rewind)
           RmtRs.count(:rack, reason)
+          Occurrence.pass(reason)
           Rails.logger.debug { "rmt_rs: #{env['REQUEST_METHOD']} #{env['PATH_INFO']} goes on to Rails: #{reason}" }
           nil
         end
 
         # @return [Array, String] status, headers and body, or why Rails is to answer
+        def told(env, body, understood)
+          id = env['action_dispatch.request_id']
+          Occurrence.of(understood.operation.to_sym, :rack, id) do |occurrence|
+            answer = carry_out(env, body, understood)
+            answer.is_a?(Array) ? occurrence&.answered(answer.first) : occurrence&.passed
+            answer
+          end
+        end
+
+        # As {#told}, who listens to Rails' own events is told of them.
         def carry_out(env, body, understood)
           @events.of(env, body, understood) do |report|
             started = now
-            answer = serve(understood, report)
+            answer = serve(understood, report, env['action_dispatch.request_id'])
             report.ended(answer.pop, (now - started) * 1000) if answer.is_a?(Array)
             answer
           end
         end
 
         # @return [Array, String] the same, and after the body the status for the log
-        def serve(understood, report)
+        def serve(understood, report, id)
           answer = Native.serve(@settings, understood)
           return answer if answer.is_a?(String)
 
           *answer, halted, counts, log = answer
-          log.each { |level, text| report.log(level, text) }
+          log.each { |level, text| report.log(level, text.start_with?(OWN) ? RmtRs.line(text, id) : text) }
           counts.each { |operation, outcome| RmtRs.count(operation, outcome) }
           report.halted(halted) if halted
           answer
         rescue RmtRs::Error => e
-          failed(understood.operation, e, report)
+          failed(understood.operation.to_sym, e, report, id)
         end
 
         # After Rust has failed: Rails, if that cannot do harm and may help, else 503.
-        def failed(operation, failure, report)
+        def failed(operation, failure, report, id)
           if failure.redeemable?
             RmtRs.count(operation, :fallback)
-            Rails.logger.warn("rmt_rs: #{operation} left to Rails: #{failure.message}")
+            Rails.logger.warn(RmtRs.line("#{OWN}#{operation} left to Rails: #{failure.message}", id))
             return 'Rust has failed'
           end
 
-          report.log(:error, "rmt_rs: #{operation} failed: #{failure.message}")
+          report.log(:error, RmtRs.line("#{OWN}#{operation} failed: #{failure.message}", id))
           RmtRs.count(operation, :unavailable)
           refusal = Refusal.unavailable
           [refusal.status, { 'Content-Type' => 'application/json; charset=utf-8', 'Cache-Control' => 'no-cache' },

@@ -36,13 +36,9 @@ module RmtRs
         def counts?(listener)
           case listener
           when ActionController::LogSubscriber then !listener.instance_of?(ActionController::LogSubscriber)
-          when Proc then metrics? || !listener.source_location&.first.to_s.include?('/yabeda/rails')
+          when Proc then Metrics.asked_for? || !listener.source_location&.first.to_s.include?('/yabeda/rails')
           else true
           end
-        end
-
-        def metrics?
-          !defined?(::Settings) || ::Settings.dig(:scc, :metrics, :enabled) ? true : false
         end
 
         # Whether lines can be put together as its own are.
