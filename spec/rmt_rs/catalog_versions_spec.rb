@@ -167,8 +167,9 @@ RSpec.describe 'What is remembered of the catalog' do
       directory, url, direction = ARGV
       ActiveRecord::Base.establish_connection(url)
       ActiveRecord::Migration.verbose = false
-      context = ActiveRecord::MigrationContext.new(*[File.join(directory, 'db/migrate'), ActiveRecord::SchemaMigration]
-                                                   .first(ActiveRecord::VERSION::MAJOR > 6 ? 1 : 2))
+      # Since Rails 7.1 it knows by itself where is noted what was carried out.
+      arguments = [File.join(directory, 'db/migrate'), ActiveRecord::SchemaMigration]
+      context = ActiveRecord::MigrationContext.new(*arguments.first(ActiveRecord.version < Gem::Version.new('7.1') ? 2 : 1))
       direction == 'up' ? context.up : context.down(0)
     RUBY
 

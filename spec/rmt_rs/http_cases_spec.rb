@@ -5,7 +5,7 @@ require 'json'
 
 # Requests for the rack door and what Rails makes of their parameters. The core's own tests read the same
 # cases: what both have to agree on.
-RSpec.describe 'http_cases.json' do
+RSpec.describe 'http_cases.json', :rack_door do
   # @param given [Hash] a case
   # @return [ActionDispatch::Request]
   def request_of(given)

@@ -10,7 +10,7 @@ require_relative '../../support/large_tree'
 
 # The rack door in a host app under Puma. What it answers is held against the recordings elsewhere; here it is held
 # against the controller door, which has Rails around it.
-RSpec.describe 'The rack door' do
+RSpec.describe 'The rack door', :rack_door do
   # Starts hosts on one database, by their doors.
   def self.hosts(database, *doors, **options)
     before(:context) do
