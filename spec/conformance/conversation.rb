@@ -18,6 +18,14 @@ module Conformance
       new(file: file, expected: data['expect'], **data.slice('name', 'why', 'given', 'steps').transform_keys(&:to_sym))
     end
 
+    # @param words [Hash{String => String}] what a server of another Rails or Rack says instead of what was recorded
+    # @return [Case]
+    def in_words(words)
+      text = JSON.generate(expected)
+      words.each { |recorded, said| text = text.gsub(recorded, said) }
+      dup.tap { |conversation| conversation.expected = JSON.parse(text) }
+    end
+
     # @return [Boolean] whether it was ever recorded
     def recorded?
       !expected.nil?

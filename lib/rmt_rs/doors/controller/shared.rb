@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require 'openssl'
+require_relative 'nested_arrays'
 
 module RmtRs
   module Doors
@@ -167,11 +168,9 @@ module RmtRs
           raise Declined, 'a multipart body' if multipart?
 
           answers_json
-          return params.slice(*names).to_unsafe_h if watched?
-
-          # Nobody has changed them.
-          given = request.parameters
-          names.filter_map { |name| [name, given[name]] if given.key?(name) }.to_h
+          # Where nobody watches, nobody has changed them.
+          given = watched? ? params.slice(*names).to_unsafe_h : request.parameters
+          NestedArrays.checked(names.filter_map { |name| [name, given[name]] if given.key?(name) }.to_h)
         end
 
         def multipart?
