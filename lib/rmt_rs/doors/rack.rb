@@ -67,7 +67,18 @@ module RmtRs
 
         def settings(operations)
           tokens_enabled = ::ApplicationController.new.send(:system_tokens_enabled?)
-          { operations: operations, tokens_enabled: tokens_enabled, appearance: RmtRs.appearance }
+          { operations: operations, tokens_enabled: tokens_enabled, appearance: RmtRs.appearance,
+            vary: { accepting: vary('*/*'), by_default: vary(nil) } }
+        end
+
+        # What Rails says that an answer varies by: security updates have changed it in the same version.
+        def vary(accept)
+          env = { 'REQUEST_METHOD' => 'GET', 'PATH_INFO' => '/', 'QUERY_STRING' => '', 'rack.input' => StringIO.new,
+                  'HTTP_ACCEPT' => accept }
+          request = ActionDispatch::Request.new(env.compact)
+          return '' unless request.should_apply_vary_header?
+
+          request.respond_to?(:vary_headers) ? request.vary_headers.join(', ') : 'Accept'
         end
 
         def report(stack, endpoints, operations)

@@ -75,8 +75,8 @@ impl Answer {
     /// What Rails' `render` makes, which says so where the format was open.
     pub(super) fn render(&mut self, status: u16, content: Content, body: String, route: &Route) {
         self.respond(status, content, body);
-        if route.varies {
-            self.header("Vary", "Accept");
+        if !route.vary.is_empty() {
+            self.header("Vary", &route.vary);
         }
     }
 

@@ -33,6 +33,29 @@ pub struct Settings {
     pub appearance: Appearance,
     /// See [`Credentials`](crate::Credentials).
     pub tokens_enabled: bool,
+    /// What Rails says that answers vary by.
+    #[serde(default)]
+    pub vary: Vary,
+}
+
+/// The header `Vary` of an answer whose format the client may choose; empty for none. Rails' security
+/// updates have changed it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vary {
+    /// When the request says what it accepts.
+    pub accepting: String,
+    /// When it does not.
+    pub by_default: String,
+}
+
+impl Default for Vary {
+    fn default() -> Self {
+        Self {
+            accepting: "Accept".to_owned(),
+            by_default: String::new(),
+        }
+    }
 }
 
 /// What became of a request.
@@ -73,6 +96,7 @@ impl Settings {
             operations: operations.map(str::to_owned).into(),
             appearance: Appearance::default(),
             tokens_enabled: true,
+            vary: Vary::default(),
         }
     }
 }

@@ -59,15 +59,15 @@ impl Operation {
 }
 
 /// Where a request goes in RMT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
     pub operation: Operation,
     pub controller: &'static str,
     pub action: &'static str,
     /// How the log calls the format that is asked for.
     pub format: &'static str,
-    /// Whether the answer depends on the header `Accept`, as far as caches are concerned.
-    pub varies: bool,
+    /// The header `Vary` of its answer; empty for none.
+    pub vary: String,
 }
 
 impl Route {
@@ -91,7 +91,7 @@ impl Route {
         let accept = request.plain(Part::Accept)?;
         match operation.has_versions() {
             true => Self::of_api(operation, accept),
-            false => Self::elsewhere(request, operation, accept, path),
+            false => Self::elsewhere(request, settings, operation, accept, path),
         }
     }
 
@@ -109,12 +109,13 @@ impl Route {
             controller,
             action,
             format: "JSON",
-            varies: false,
+            vary: String::new(),
         })
     }
 
     fn elsewhere(
         request: &Request,
+        settings: &Settings,
         operation: Operation,
         accept: Option<&str>,
         path: &str,
@@ -122,11 +123,14 @@ impl Route {
         if request.has(Part::RequestedWith) {
             return Err(Pass("a request of a script in a browser"));
         }
-        let (format, varies) = match accept {
-            None | Some("") if path.ends_with(".xml") => ("XML", false),
-            None | Some("") => ("HTML", false),
-            Some("application/xml") => ("XML", true),
-            Some(accept) => (format_of(accept).ok_or(Pass("another format"))?, true),
+        let (format, vary) = match accept {
+            None | Some("") if path.ends_with(".xml") => ("XML", &settings.vary.by_default),
+            None | Some("") => ("HTML", &settings.vary.by_default),
+            Some("application/xml") => ("XML", &settings.vary.accepting),
+            Some(accept) => {
+                let format = format_of(accept).ok_or(Pass("another format"))?;
+                (format, &settings.vary.accepting)
+            }
         };
         let (controller, action) = place(operation, false);
         Ok(Self {
@@ -134,7 +138,7 @@ impl Route {
             controller,
             action,
             format,
-            varies,
+            vary: vary.clone(),
         })
     }
 }
@@ -300,7 +304,9 @@ mod tests {
     fn where_the_format_is_open_accept_tells_it() {
         let format = |path, accept| {
             let parts = [(Part::Path, path), (Part::Accept, accept)];
-            route(&parts).map(|it| (it.format, it.varies)).ok()
+            route(&parts)
+                .map(|it| (it.format, it.vary == "Accept"))
+                .ok()
         };
         assert_eq!(format("/services/1", ""), Some(("HTML", false)));
         let long = "/services/1/repo/repoindex.xml";
