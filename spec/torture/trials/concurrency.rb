@@ -15,7 +15,7 @@ module Torture
     CLIENTS = 64
     # Each client has a thread and a connection of its own. Those that meet on one row wait for one another's commits, on a slow
     # disk for longer than the deadline: that is another promise than this one.
-    HOST = { workers: 2, threads: CLIENTS / 2, env: { 'RMT_RS_DEADLINE' => '45' } }.freeze
+    HOST = { workers: 2, threads: CLIENTS / 2, env: { 'RMT_RS_DEADLINE' => '45', 'RMT_RS_CONNECT_TIMEOUT' => '30' } }.freeze
     private_constant :CLIENTS, :HOST
 
     # @param report [Report]
