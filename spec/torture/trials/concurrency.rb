@@ -10,8 +10,6 @@ module Torture
   class Concurrency < Trial
     guarantee 'clients that meet on a system or on profiles all get their answers, no deadlock reaches them, nothing is twice'
 
-    full_only
-
     CLIENTS = 64
     # Each client has a thread and a connection of its own. Those that meet on one row wait for one another's commits, on a slow
     # disk for longer than the deadline: that is another promise than this one.
