@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require 'erb'
+require 'ipaddr'
 require 'json'
 require 'yaml'
 require_relative 'database'
@@ -42,7 +43,13 @@ module RmtRs
     rescue YAML::Exception, NoMethodError, TypeError
       nil
     end
-    private_constant :WHOLE, :SECONDS, :TEXT, :READABLE, :SWITCHES
+    LOCAL = lambda do |value|
+      host, port = value.to_s.match(/\A(?:\[(\h*:[\h:]+)\]|([\d.]+)):(\d+)\z/)&.captures&.compact
+      value.to_s if port && IPAddr.new(host).loopback? && (1..65_535).cover?(port.to_i)
+    rescue IPAddr::Error
+      nil
+    end
+    private_constant :WHOLE, :SECONDS, :TEXT, :READABLE, :SWITCHES, :LOCAL
 
     KEYS = {
       # Who answers the registration endpoints.
@@ -61,6 +68,10 @@ module RmtRs
       # such header is looked at.
       override_secret: Key.new(nil, ->(value) { value.to_s if value.to_s.match?(/\A[[:graph:]]{16,}\z/) },
                                'at least 16 characters without spaces'),
+      # Seconds after which a request that waits to be looked at is refused. Clients wait for 60.
+      max_wait: Key.new(50.0, SECONDS[1..3600], 'seconds from 1 to 3600'),
+      # Where health is answered besides: only this machine's proxy and monitoring are to reach it.
+      health_listen: Key.new(nil, LOCAL, 'an address of this machine alone and a port, such as 127.0.0.1:4225'),
       # Parts of the database configuration that differ from Rails'.
       host: Key.new(nil, TEXT, 'a host name or address'),
       port: Key.new(nil, WHOLE[1..65_535], 'a port number from 1 to 65535'),
@@ -160,6 +171,16 @@ module RmtRs
       @values[:door]
     end
 
+    # @return [Float] seconds
+    def max_wait
+      @values[:max_wait]
+    end
+
+    # @return [String, nil] address and port
+    def health_listen
+      @values[:health_listen]
+    end
+
     # @return [Boolean]
     def off?
       door == 'off'
@@ -211,6 +232,11 @@ module RmtRs
       return 'all on' if value.empty?
 
       value.map { |name, on| on ? "#{name} on" : "#{name} off" }.join(', ')
+    end
+
+    # @return [String] without what nobody may read
+    def inspect
+      "#<#{self.class} #{@values.compact.keys.map { |key| "#{key}: #{shown(key)}" }.join(', ')}>"
     end
 
     # What {Native.configure} takes.

@@ -11,9 +11,12 @@ module RmtRs
       @counts = Hash.new { |counts, operation| counts[operation] = Hash.new(0) }
     end
 
-    # @param operation [Symbol] such as `:announce`, or `:rack`
-    # @param outcome [Symbol, String] `:rust`, `:refused` (4xx), `:fallback` (Ruby answered) or `:unavailable` (503); of
-    #   `:rack` why the rack door left a request to Rails, in a few words
+    # @param operation [Symbol] such as `:announce`, or `:rack` or `:overload`
+    # @param outcome [Symbol, String] `:rust`, `:refused` (4xx), `:fallback` (Rust failed and Ruby answered), `:left` (the
+    #   client did, and nothing was written), `:unavailable` (503), `:silent` (503 after the deadline); what a {Doorkeeper}
+    #   has decided: `:left_to_ruby`, `:suspended` (503 at once), and when it changed its mind: `:core_broke`, `:core_works`,
+    #   `:database_silent`, `:database_answers`; of `:overload` how often it was `:refused`; of `:rack` why the rack door left
+    #   a request to Rails, in a few words
     # @return [void]
     def count(operation, outcome)
       @mutex.synchronize { @counts[operation][outcome] += 1 }

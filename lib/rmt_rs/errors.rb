@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require 'json'
+
 # Defined before the native library is loaded, which raises them.
 module RmtRs
   # Whatever goes wrong on the Rust side.
@@ -62,14 +64,39 @@ module RmtRs
     end
   end
 
+  # The database gave no answer in all the time there is.
+  class Silent < Unavailable; end
+
+  # The client left before anything was written.
+  class Abandoned < Unavailable; end
+
   # The end of a request that is not carried out, in RMT's error shape; raised and rescued inside a controller.
   class Refusal < StandardError
     UNAVAILABLE = 'The database is not available at the moment. Please try again later.'
-    private_constant :UNAVAILABLE
+    OVERLOADED = 'The server is overloaded at the moment. Please try again later.'
+    # Seconds after which to come back, by lot: those who were refused together shall not come back together.
+    RETRY_AFTER = (10..30)
+    private_constant :UNAVAILABLE, :OVERLOADED, :RETRY_AFTER
 
-    # @return [Refusal] for want of a database
-    def self.unavailable
-      new(UNAVAILABLE, 503)
+    class << self
+      # @return [Refusal] for want of a database
+      def unavailable
+        new(UNAVAILABLE, 503)
+      end
+
+      # @return [Refusal] for want of time
+      def overloaded
+        new(OVERLOADED, 503)
+      end
+
+      # What an answer says besides its body. Clients of RMT do not look at `Retry-After`; proxies do.
+      #
+      # @param status [Integer] HTTP status
+      # @param random [#rand]
+      # @return [Hash{String => String}] headers
+      def headers_for(status, random: Random)
+        status == 503 ? { 'Retry-After' => random.rand(RETRY_AFTER).to_s } : {}
+      end
     end
 
     # @return [Integer] HTTP status
@@ -85,6 +112,12 @@ module RmtRs
     # @return [Hash{Symbol => String}] the answer's body (`ActionController::TranslatedError`)
     def body
       { type: 'error', error: message, localized_error: message }
+    end
+
+    # @return [Array(Integer, Hash, Array)] the answer, for those who have no controller
+    def to_rack
+      headers = { 'Content-Type' => 'application/json; charset=utf-8', 'Cache-Control' => 'no-cache' }
+      [status, headers.merge(self.class.headers_for(status)), [JSON.generate(body)]]
     end
   end
 

@@ -74,6 +74,11 @@ module RmtRs
       now.endpoint?(endpoint) && among?(now.percentage, machine)
     end
 
+    # @return [Boolean] whether RMT is to be as if the gem were not there
+    def off?
+      @configuration.off?
+    end
+
     # @return [Boolean] whether the rack door answers
     def rack?
       @configuration.rack?

@@ -93,6 +93,11 @@ module RmtRs
   # @!method self.session_variables
   #   @return [Hash{String => String}] the variables of a database session, as operations have it
   #   @raise [Error]
+  # @!method self.listen(address)
+  #   Answers health on an address of its own from now on, until this process ends.
+  #   @param address [String] `127.0.0.1:4225`
+  #   @return [void]
+  #   @raise [InternalError] when that cannot be
   # @!method self.reach
   #   Opens a connection, if none is open, within the configured time.
   #   @return [void]

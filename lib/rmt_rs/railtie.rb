@@ -1,7 +1,9 @@
 # frozen_string_literal: true
 
 require_relative 'doors/controller'
+require_relative 'doors/entrance'
 require_relative 'doors/rack'
+require_relative 'health_port'
 require_relative 'survey'
 
 module RmtRs
@@ -27,6 +29,8 @@ module RmtRs
       Metrics.install
       app.config.to_prepare { Doors::Controller.install }
       Doors::Rack.install(app.middleware)
+      app.middleware.insert_before(0, Doors::Entrance, configuration.max_wait)
+      HealthPort.install(configuration.health_listen)
       # Engines replace what they replace in `config.after_initialize` blocks, which they register
       # when they are loaded. This one is registered later, so it sees what they did.
       ActiveSupport.on_load(:after_initialize) do

@@ -19,6 +19,26 @@ RSpec.describe RmtRs::Configuration do
     expect(configuration({}, { 'RMT_RS_DOOR' => 'controller' }).door).to eq('controller')
   end
 
+  it 'does not show its secrets' do
+    shown = configuration({ door: 'rack', password: 'hunter2', pool: 3 }).inspect
+    expect(shown).to include('door: rack', 'pool: 3', 'password: a secret')
+    expect(shown).not_to include('hunter2')
+    expect(configuration({ door: 'rack', password: 'hunter2' }).to_s).not_to include('hunter2')
+  end
+
+  it 'waits for 50 seconds, and answers health where only this machine can ask' do
+    expect(configuration({ door: 'rack' })).to have_attributes(max_wait: 50.0, health_listen: nil)
+    expect(configuration({ door: 'rack' }, { 'RMT_RS_MAX_WAIT' => '30' }).max_wait).to eq(30.0)
+    %w[127.0.0.1:4225 [::1]:4225 127.0.0.2:1].each do |address|
+      expect(configuration({ door: 'rack', health_listen: address }).health_listen).to eq(address)
+    end
+    ['0.0.0.0:4225', '[::]:4225', '10.0.0.1:4225', '127.0.0.1', '4225', '127.0.0.1:0', '127.0.0.1:65536', 'localhost:1',
+     "127.0.0.1:4225\n", '127.0.0.1.1:4', '::1:4225', '[::1', '[:::1]:4'].each do |address|
+      expect { configuration({ door: 'rack', health_listen: address }) }
+        .to raise_error(RmtRs::ConfigurationError, /health_listen/), address
+    end
+  end
+
   it "takes YAML's reading of a bare off" do
     expect(configuration({ door: false })).to be_off
   end

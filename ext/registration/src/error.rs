@@ -43,6 +43,9 @@ pub enum Error {
     /// The database cannot serve this now, whoever asks (read-only, full, silent …).
     #[error("database unavailable: {0}")]
     Unavailable(String),
+    /// The database said nothing in all the time there is, or none of its connections became free.
+    #[error("database unavailable: {0}")]
+    Silent(String),
     /// Nobody waits for the answer any more and nothing was written.
     #[error("abandoned before the write")]
     Abandoned,

@@ -20,12 +20,30 @@ pub struct LogLine {
 
 impl LogLine {
     pub(crate) fn info(text: String) -> Self {
-        let level = Level::Info;
-        Self { level, text }
+        Self::new(Level::Info, text)
     }
 
     pub(crate) fn error(text: String) -> Self {
-        let level = Level::Error;
+        Self::new(Level::Error, text)
+    }
+
+    /// Most lines quote a client, whose control characters would end them, or make a terminal do things.
+    fn new(level: Level, mut text: String) -> Self {
+        if text.contains(char::is_control) {
+            text = text.replace(char::is_control, "?");
+        }
         Self { level, text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line() {
+        let line = |text: &str| LogLine::info(text.to_owned()).text;
+        assert_eq!(line("a\r\nb\u{1b}[2J\u{85}\0é"), "a??b?[2J??é");
+        assert_eq!(line("System 'é' announced"), "System 'é' announced");
     }
 }

@@ -436,7 +436,7 @@ async fn a_silent_server_is_given_up(server: &Server) {
     let failure = announce(&Registration::new(&settings).unwrap(), json!({}))
         .await
         .unwrap_err();
-    assert!(matches!(failure.error, Error::Unavailable(_)), "{failure}");
+    assert!(matches!(failure.error, Error::Silent(_)), "{failure}");
     assert_eq!(failure.written, Written::No);
     assert!(begun.elapsed() < Duration::from_secs(4));
 
@@ -448,7 +448,7 @@ async fn a_silent_server_is_given_up(server: &Server) {
     let failure = announce(&registration, json!({"hostname": "late"}))
         .await
         .unwrap_err();
-    assert!(matches!(failure.error, Error::Unavailable(_)), "{failure}");
+    assert!(matches!(failure.error, Error::Silent(_)), "{failure}");
     assert_eq!(failure.written, Written::Perhaps);
     root.execute("UNLOCK TABLES").await.unwrap();
     announce(&registration, json!({"hostname": "after"}))
@@ -516,7 +516,7 @@ async fn a_busy_pool_does_not_make_wait_for_ever(server: &Server) {
     let held = registration.store().session().await.unwrap();
     let failure = announce(&registration, json!({})).await.unwrap_err();
     assert!(
-        matches!(&failure.error, Error::Unavailable(why) if why.contains("busy")),
+        matches!(&failure.error, Error::Silent(why) if why.contains("busy")),
         "{failure}"
     );
     drop(held);

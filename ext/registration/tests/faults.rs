@@ -652,7 +652,8 @@ impl<'a> Stage<'a> {
         }
         if let Some(failure) = &failure {
             let refused = matches!(failure.error, Error::Refused(_));
-            let clean = matches!(failure.error, Error::Unavailable(_)) || refused;
+            let given_up = matches!(failure.error, Error::Unavailable(_) | Error::Silent(_));
+            let clean = given_up || refused;
             assert!(clean, "{}", what());
             let mended = case.faults.len() == 1 && is_mended(case.faults[0].1);
             // To a new connection some errors say that there will be none.
@@ -890,7 +891,9 @@ async fn announces_that_meet(server: &Server, all: bool) -> Count {
                     }
                     Err(failure) => {
                         let refused = matches!(failure.error, Error::Refused(_));
-                        let clean = matches!(failure.error, Error::Unavailable(_)) || refused;
+                        let given_up =
+                            matches!(failure.error, Error::Unavailable(_) | Error::Silent(_));
+                        let clean = given_up || refused;
                         assert!(clean, "{name} {what}");
                         // One of them may have opened a connection.
                         let opened = hit.iter().any(|it| opens(it));

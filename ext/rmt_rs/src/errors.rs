@@ -15,7 +15,9 @@ pub fn exception(ruby: &Ruby, failure: &Failure) -> RubyError {
         Error::Invalid(_) => "Invalid",
         Error::Gone => "Gone",
         Error::Refused(_) => "Refused",
-        Error::Unavailable(_) | Error::Abandoned => "Unavailable",
+        Error::Unavailable(_) => "Unavailable",
+        Error::Silent(_) => "Silent",
+        Error::Abandoned => "Abandoned",
         Error::Internal(_) => "InternalError",
     };
     build(ruby, class, (message, written))

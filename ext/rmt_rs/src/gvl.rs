@@ -1,10 +1,12 @@
-//! Everything `unsafe` in this project: waiting without Ruby's lock, and noticing a fork.
+//! Everything `unsafe` in this project: waiting without Ruby's lock, noticing a fork, and looking at
+//! a socket that is Ruby's.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
+use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use magnus::Ruby;
 use rb_sys::rb_thread_call_without_gvl2;
@@ -67,16 +69,77 @@ pub fn generation() -> u64 {
     GENERATION.load(Ordering::Acquire)
 }
 
-/// Has the child of every later fork count itself, see [`generation`]. To be called once.
-pub fn count_forks() -> Result<(), i32> {
+const NO_SOCKET: RawFd = -1;
+static LISTENING: AtomicI32 = AtomicI32::new(NO_SOCKET);
+
+/// Has children of this process close `socket`, on which it listens: one that only has it and does not
+/// accept would keep it open, and connections unanswered, when this process is gone.
+pub fn close_in_children(socket: RawFd) {
+    LISTENING.store(socket, Ordering::Release);
+}
+
+/// Has the child of every later fork count itself, see [`generation`], and close what is not its own. To
+/// be called once.
+pub fn prepare_for_forks() -> Result<(), i32> {
     unsafe extern "C" fn child() {
         GENERATION.fetch_add(1, Ordering::AcqRel);
+        let socket = LISTENING.swap(NO_SOCKET, Ordering::AcqRel);
+        if socket != NO_SOCKET {
+            // SAFETY: the parent listens on it for as long as it lives. Its owner is on the stack of a
+            // thread that the child does not have, so nobody closes the number again.
+            unsafe { libc::close(socket) };
+        }
     }
-    // SAFETY: the handler only touches an atomic, which is allowed between fork and exec.
+    // SAFETY: the handler only touches atomics and closes a file, which is allowed between fork and exec.
     match unsafe { libc::pthread_atfork(None, None, Some(child)) } {
         0 => Ok(()),
         error => Err(error),
     }
+}
+
+/// Whether the client at the other end of `socket` is gone: it has closed the connection, or the
+/// connection was reset. Whoever has closed only its own half may still read; over TCP that cannot be
+/// told from the rest, and Puma takes it for gone as well, elsewhere it can. In doubt it is there.
+///
+/// A number that is no socket, or has become another one, does no harm but for the answer.
+#[cfg(target_os = "linux")]
+pub fn left(socket: RawFd) -> bool {
+    let mut look = libc::pollfd {
+        fd: socket,
+        events: libc::POLLRDHUP,
+        revents: 0,
+    };
+    // SAFETY: `look` is one `pollfd`, and there is nothing to wait for.
+    let changed = unsafe { libc::poll(&raw mut look, 1, 0) } == 1;
+    if !changed || look.revents & libc::POLLNVAL != 0 {
+        return false;
+    }
+    look.revents & (libc::POLLHUP | libc::POLLERR) != 0
+        || (look.revents & libc::POLLRDHUP != 0 && !is_unix(socket))
+}
+
+#[cfg(target_os = "linux")]
+fn is_unix(socket: RawFd) -> bool {
+    let mut domain: libc::c_int = 0;
+    let mut length: libc::socklen_t = 4;
+    // SAFETY: the option is an `int`, and `length` says so.
+    let answered = unsafe {
+        let domain = (&raw mut domain).cast::<c_void>();
+        libc::getsockopt(
+            socket,
+            libc::SOL_SOCKET,
+            libc::SO_DOMAIN,
+            domain,
+            &raw mut length,
+        )
+    };
+    answered != 0 || domain == libc::AF_UNIX
+}
+
+/// Elsewhere nobody can tell.
+#[cfg(not(target_os = "linux"))]
+pub fn left(_socket: RawFd) -> bool {
+    false
 }
 
 /// A value of this process that is never freed: threads may use it until the process ends. Replaced,

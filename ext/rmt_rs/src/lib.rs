@@ -3,6 +3,7 @@
 
 mod errors;
 mod gvl;
+mod listener;
 mod measures;
 mod messages;
 mod rack;
@@ -301,6 +302,14 @@ fn shut_down(ruby: &Ruby) -> Result<(), Error> {
     })
 }
 
+/// `RmtRs::Native.listen(address)`: answers health on a port of its own, from this process.
+fn listen(ruby: &Ruby, address: String) -> Result<(), Error> {
+    guarded(ruby, || {
+        let address = address.parse().map_err(|_| misunderstood(ruby))?;
+        listener::listen(address).map_err(|what| errors::internal(ruby, &what, Written::No))
+    })
+}
+
 /// Makes a panic an `RmtRs::InternalError`: magnus would make it a `fatal`, which no `rescue` sees.
 fn guarded<T>(ruby: &Ruby, body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
@@ -331,7 +340,7 @@ mod faults {
 
 #[magnus::init]
 fn init(ruby: &Ruby) -> Result<(), Error> {
-    gvl::count_forks().map_err(|e| {
+    gvl::prepare_for_forks().map_err(|e| {
         Error::new(
             ruby.exception_load_error(),
             format!("pthread_atfork: error {e}"),
@@ -358,6 +367,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_module_function("subscription", function!(subscription, 1))?;
     native.define_module_function("subscription_products", function!(subscription_products, 3))?;
     native.define_module_function("health", function!(health, 0))?;
+    native.define_module_function("listen", function!(listen, 1))?;
     rack::define(ruby, &native)?;
     measures::define(&native)?;
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;

@@ -6,6 +6,7 @@
 //! with that lock held, so a child never finds them half-changed.
 
 use std::future::Future;
+use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,7 +70,8 @@ where
     F: Future<Output = Result<T, Failure>> + Send + 'static,
 {
     let instance = instance().map_err(|failure| errors::exception(ruby, &failure))?;
-    let progress = Progress::default();
+    let progress = progress(ruby)?;
+    let waiting = Waiting(&progress);
     let (slot, sender) = Slot::new();
     let task = operation(instance.registration.clone(), progress.clone());
     instance
@@ -87,20 +89,18 @@ where
                 return Err(errors::internal(
                     ruby,
                     "panic in the core",
-                    progress.abandon(),
+                    waiting.0.abandon(),
                 ));
             }
             Some(Waited::Late) => {
                 let what = format!("no result within {} ms", instance.deadline.as_millis());
                 let failure = Failure {
-                    written: progress.abandon(),
-                    error: Error::Unavailable(what),
+                    written: waiting.0.abandon(),
+                    error: Error::Silent(what),
                 };
                 return Err(errors::exception(ruby, &failure));
             }
-            Some(Waited::Woken) | None => ruby.thread_check_ints().inspect_err(|_| {
-                progress.abandon();
-            })?,
+            Some(Waited::Woken) | None => ruby.thread_check_ints()?,
         }
     }
 }
@@ -113,6 +113,25 @@ pub fn gauges() -> Option<Gauges> {
     let alive = alive.unwrap_or_else(PoisonError::into_inner);
     let runs = alive.as_ref().is_some_and(|ended| !ended.is_closed());
     runs.then(|| instance.registration.gauges())
+}
+
+/// A Ruby thread that waits for an operation. However it ends, the operation is abandoned, and the
+/// client's socket, which the thread may close now, is looked at no more.
+struct Waiting<'a>(&'a Progress);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// For the client whose socket the door has left in the thread's variable, if it has.
+fn progress(ruby: &Ruby) -> Result<Progress, RubyError> {
+    let socket: Option<RawFd> = ruby.thread_current().local_aref("rmt_rs_client")?;
+    Ok(match socket {
+        Some(socket) => Progress::for_client(move || gvl::left(socket)),
+        None => Progress::default(),
+    })
 }
 
 /// Says goodbye to the database, if this process ever met it, and ends the runtime.

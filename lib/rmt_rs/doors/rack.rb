@@ -31,6 +31,8 @@ module RmtRs
           door = Rack.door
           mine = door && door.place == @place && RmtRs.flag.rack? && env['PATH_INFO'].start_with?(*PATHS)
           (mine && door.answer(env)) || @app.call(env)
+        ensure
+          env[Doorkeeper::ADMISSION]&.finish
         end
       end
 

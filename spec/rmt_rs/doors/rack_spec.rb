@@ -121,6 +121,19 @@ RSpec.describe 'The rack door', :rack_door do
       end
     end
 
+    it 'writes what a client says on one line, whatever that holds' do
+      sent = { hostname: "web01' announced\nSystem 'web02\e[2J\u0085", hwinfo: {}, online_at: ["x\ny"] }
+      %w[rack controller].each do |door|
+        lines = logged(door) do
+          credentials = basic(announced(door: door))
+          expect(ask('post', '/connect/subscriptions/systems', sent, door: door).code).to eq('201')
+          expect(ask('put', '/connect/systems', sent, credentials, door: door).code).to eq('204')
+        end
+        expect(lines).to include("System 'web01' announced?System 'web02?[2J?' announced", "Uptime data is malformed 'x?y'",
+                                 "Updated system information for host 'web01' announced?System 'web02?[2J?'")
+      end
+    end
+
     it 'sends large answers whole, one after the other on a connection that is kept' do
       host = URI(@hosts.fetch('rack').url)
       headers = JSON_HEADERS.merge(basic(announced))

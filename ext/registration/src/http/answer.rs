@@ -20,7 +20,7 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     /// Empty where the status has none.
     pub body: String,
-    /// What is to be counted: operation and outcome (`rust`, `refused`, `unavailable`).
+    /// What is to be counted: operation and outcome (`rust`, `refused`, `unavailable`, `silent`).
     pub counts: Vec<(&'static str, &'static str)>,
     /// The callback that has answered in the place of the action, by its name; `block` for the one of
     /// `ServicesController`, which has none. The log says `Filter chain halted as …`.

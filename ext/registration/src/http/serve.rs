@@ -505,8 +505,11 @@ impl Serving<'_> {
             Error::Declined(_) if failure.written == Written::No => {
                 return Ok(Some("parameters that only Rails understands"));
             }
-            Error::Unavailable(_) => self.give_up(operation, &failure),
-            _ if failure.written == Written::Perhaps => self.give_up(operation, &failure),
+            Error::Silent(_) => self.give_up(operation, "silent", &failure),
+            Error::Unavailable(_) => self.give_up(operation, "unavailable", &failure),
+            _ if failure.written == Written::Perhaps => {
+                self.give_up(operation, "unavailable", &failure);
+            }
             _ => return Err(failure),
         }
         Ok(None)
@@ -515,7 +518,7 @@ impl Serving<'_> {
     /// Ends a request that is the client's fault.
     fn refuse(&mut self, operation: &'static str, status: u16, message: &str) {
         self.count(operation, "refused");
-        let quoted = harmless(message);
+        let quoted = shortened(message);
         self.log(LogLine::info(format!(
             "rmt_rs: {operation} refused: {quoted}"
         )));
@@ -523,10 +526,10 @@ impl Serving<'_> {
     }
 
     /// Ends a request for which there is no database.
-    fn give_up(&mut self, operation: &'static str, failure: &Failure) {
+    fn give_up(&mut self, operation: &'static str, outcome: &'static str, failure: &Failure) {
         // To try that now would only be to wait longer.
         self.note = None;
-        self.count(operation, "unavailable");
+        self.count(operation, outcome);
         self.log(LogLine::error(format!(
             "rmt_rs: {operation} failed: {failure}"
         )));
@@ -548,20 +551,15 @@ impl Serving<'_> {
     }
 }
 
-/// `message`, which may quote the client, for the log: not long, and on one line.
-fn harmless(message: &str) -> String {
+/// `message`, which may quote the client, for the log: not long.
+fn shortened(message: &str) -> String {
     const LONGEST: usize = 200;
     const END: &str = "...";
-    let mut text: String = if message.chars().count() > LONGEST {
-        let kept = message.chars().take(LONGEST - END.len());
-        kept.chain(END.chars()).collect()
-    } else {
-        message.to_owned()
-    };
-    if text.contains(char::is_control) {
-        text = text.replace(char::is_control, "?");
+    if message.chars().count() <= LONGEST {
+        return message.to_owned();
     }
-    text
+    let kept = message.chars().take(LONGEST - END.len());
+    kept.chain(END.chars()).collect()
 }
 
 #[cfg(test)]
@@ -569,10 +567,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_logged_of_a_client_is_short_and_on_one_line() {
-        assert_eq!(harmless("a\nb\u{85}é"), "a?b?é");
+    fn what_is_logged_of_a_client_is_short() {
         let long = "é".repeat(201);
-        assert_eq!(harmless(&long), format!("{}...", "é".repeat(197)));
-        assert_eq!(harmless(&"é".repeat(200)), "é".repeat(200));
+        assert_eq!(shortened(&long), format!("{}...", "é".repeat(197)));
+        assert_eq!(shortened(&"é".repeat(200)), "é".repeat(200));
     }
 }

@@ -66,7 +66,7 @@ impl Store {
     /// A connection for one operation.
     ///
     /// # Errors
-    /// [`Error::Refused`] when none can be opened, [`Error::Unavailable`] when none was free or
+    /// [`Error::Refused`] when none can be opened, [`Error::Silent`] when none was free or
     /// open in time.
     pub async fn session(&self) -> Result<Session, Failure> {
         let begun = Instant::now();
@@ -105,11 +105,11 @@ impl Store {
     fn refusal(&self, error: PoolError<sqlx::Error>) -> Error {
         match error {
             PoolError::Backend(error) => Error::Refused(error.to_string()),
-            PoolError::Timeout(TimeoutType::Wait) => Error::Unavailable(format!(
+            PoolError::Timeout(TimeoutType::Wait) => Error::Silent(format!(
                 "all {} connections were busy for {} ms",
                 self.config.pool, self.config.pool_timeout_ms
             )),
-            PoolError::Timeout(_) => Error::Unavailable(format!(
+            PoolError::Timeout(_) => Error::Silent(format!(
                 "no connection within {} ms",
                 self.config.connect_timeout_ms
             )),

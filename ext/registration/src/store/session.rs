@@ -262,11 +262,13 @@ impl Session {
     pub fn give_up(self, interruption: Interruption) -> Error {
         drop(self.pool.retain(|_, _| false));
         self.discard();
-        Error::Unavailable(match interruption {
-            Interruption::Stop(failure) => failure.to_string(),
-            Interruption::Database(error) => describe(&error),
-            Interruption::Silence(limit) => format!("no answer within {} ms", limit.as_millis()),
-        })
+        match interruption {
+            Interruption::Stop(failure) => Error::Unavailable(failure.to_string()),
+            Interruption::Database(error) => Error::Unavailable(describe(&error)),
+            Interruption::Silence(limit) => {
+                Error::Silent(format!("no answer within {} ms", limit.as_millis()))
+            }
+        }
     }
 
     /// An error of the server says that nothing was written. To look all the same costs little, and

@@ -25,7 +25,7 @@ module RmtRs
         def render_announced(announced)
           @system = announced_system(announced) if watched?
           response.headers['X-System-Profiles-Action'] = 'clear-cache' if announced.clear_profile_cache
-          logger.info("System '#{announced.hostname}' announced")
+          logger.info("System '#{Quoted.on_one_line(announced.hostname)}' announced")
           tell_others(::System) { @system ||= announced_system(announced) }
           answer_with(announced.body, :created)
         end

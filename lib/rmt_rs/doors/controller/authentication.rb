@@ -32,6 +32,7 @@ module RmtRs
         # @param skip_on_duplicated [Boolean] leave all alone when several systems have the credentials
         # @return [void]
         def authenticate_system(skip_on_duplicated: false)
+          raise Refusal.unavailable if ours?(:authenticate) && admission.nobody?
           return super unless takes?(:authenticate)
 
           authenticate_or_request_with_http_basic('RMT API') do |login, password|
@@ -79,6 +80,8 @@ module RmtRs
 
         def recognise(recognised)
           RmtRs.count(:authenticate, :rust)
+          # Where nothing of Rust's follows.
+          admission.settle(:worked) unless door_operation
           write_log(recognised.log)
           return unless recognised.system
 

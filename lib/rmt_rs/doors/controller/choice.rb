@@ -7,9 +7,19 @@ module RmtRs
       module Choice
         private
 
-        # Whether Rust carries an operation out for this request: it can, and the operator wants it.
+        # Whether Rust carries an operation out for this request: it can, the operator wants it, and it is well.
         def takes?(operation)
+          ours?(operation) && admission.rust?
+        end
+
+        # The same, however Rust is at the moment.
+        def ours?(operation)
           RmtRs.takes?(operation) && RmtRs.flag.decide(door_operation || :authenticate, request.env) { machine }
+        end
+
+        # What the doorkeeper has decided of this request.
+        def admission
+          request.env[Doorkeeper::ADMISSION] ||= RmtRs.doorkeeper.admit(door_operation || :authenticate)
         end
 
         # The host name or login that the request names.

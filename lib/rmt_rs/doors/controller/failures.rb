@@ -14,7 +14,9 @@ module RmtRs
         # What a lost connection raises, in Rails and in the clients; not every version has all of them.
         CONNECTION_ERRORS = %w[ActiveRecord::ConnectionNotEstablished ActiveRecord::ConnectionFailed
                                Mysql2::Error::ConnectionError Trilogy::ConnectionError].freeze
-        private_constant :BAD_VALUES, :UNAVAILABLE, :CONNECTION_ERRORS
+        # What Rust found out of the request, and is no failure of its own.
+        ANSWERS = [Gone, BadInput, RmtError, Invalid].freeze
+        private_constant :BAD_VALUES, :UNAVAILABLE, :CONNECTION_ERRORS, :ANSWERS
 
         class << self
           # @param error [Exception] of ActiveRecord
@@ -42,15 +44,33 @@ module RmtRs
           exception
         end
 
+        # What would go wrong before the action, outside of what Rails lets a controller rescue.
+        def outside_of_rescue
+          # Rails wraps parameters by a model's columns, and would wait for the database to name them.
+          RmtRs.system_defaults if wraps_by_columns?
+          yield
+        rescue Unavailable, ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
+          raise unless ours?(door_operation)
+
+          not_reached(door_operation, e)
+        rescue ArgumentError
+          # Rails checks the encoding of values; keys make it crash while it logs them.
+          raise if !ours?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
+
+          refuse(door_operation, 'The request is not valid UTF-8', 400)
+        end
+
         # Answers for a database that was asked by Rails; any other error is raised again.
         def not_reached(operation, error)
           raise error if performed? || !(error.is_a?(Unavailable) || Failures.status_for(error) == 503)
 
+          error.is_a?(Unavailable) ? admission.failed(error) : admission.finish(reached: false)
           give_up(operation, error.class)
         end
 
         # Answers for a failure of Rust's; the block is RMT's own way.
         def failed(operation, error, &)
+          admission.settle(:worked) if ANSWERS.any? { |kind| error.is_a?(kind) }
           case error
           # RMT rescues it itself.
           when Gone then raise ActiveRecord::InvalidForeignKey
@@ -68,12 +88,13 @@ module RmtRs
         def refuse(operation, message, status)
           RmtRs.count(operation, :refused)
           # Some messages quote the client.
-          own_line(:info, "#{operation} refused: #{message.truncate(200).gsub(/[[:cntrl:]]/, '?')}")
+          own_line(:info, "#{operation} refused: #{Quoted.on_one_line(message.truncate(200))}")
           raise Refusal.new(message, status)
         end
 
         # Answers in RMT's error shape.
         def render_refusal(refusal)
+          response.headers.merge!(Refusal.headers_for(refusal.status))
           render json: refusal.body, status: refusal.status
         end
 
@@ -82,28 +103,41 @@ module RmtRs
         def broke(operation, failure, &)
           return fall_back(operation, failure, &) if failure.redeemable?
 
-          give_up(operation, failure.message)
+          admission.failed(failure)
+          return left(operation) if failure.is_a?(Abandoned)
+
+          give_up(operation, failure.message, failure.is_a?(Silent) ? :silent : :unavailable)
         end
 
         # What the database refuses to Ruby as well becomes an answer instead of a crash.
         def fall_back(operation, failure)
           RmtRs.count(operation, :fallback)
           own_line(:warn, "#{operation} left to Ruby: #{failure.message}")
+          admission.leave_to_ruby(failure)
           write_note
           yield
         rescue RmtRs::Error => e
+          admission.failed(e)
           give_up(operation, e.message)
         rescue ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
           bad_value = !performed? && Failures.status_for(e) == 422
           bad_value ? refuse(operation, 'A parameter cannot be stored', 422) : not_reached(operation, e)
         end
 
+        # Ends a request whose client will not read the answer; nothing of it was written.
+        def left(operation)
+          own_line(:info, "#{operation} is not carried out: its client has left")
+          @note = nil
+          RmtRs.count(operation, :left)
+          raise Refusal.unavailable
+        end
+
         # Ends a request for which there is no database.
-        def give_up(operation, what)
+        def give_up(operation, what, outcome = :unavailable)
           own_line(:error, "#{operation} failed: #{what}")
           # To try that now would only be to wait longer.
           @note = nil
-          RmtRs.count(operation, :unavailable)
+          RmtRs.count(operation, outcome)
           raise Refusal.unavailable
         end
       end

@@ -72,6 +72,7 @@ module RmtRs
             return failed(operation, e) { in_ruby(&ruby) }
           end
           RmtRs.count(operation, :rust)
+          admission.settle(:worked)
           yield outcome
         end
 
@@ -98,7 +99,9 @@ module RmtRs
         end
 
         def process_action(*)
-          return super unless takes?(door_operation)
+          return super unless ours?(door_operation)
+
+          raise Refusal.unavailable if admission.nobody?
 
           outside_of_rescue { super }
         rescue Refusal => e
@@ -106,22 +109,7 @@ module RmtRs
         ensure
           take_back_token
           write_note_after_all
-        end
-
-        # What would go wrong before the action, outside of what Rails lets a controller rescue.
-        def outside_of_rescue
-          # Rails wraps parameters by a model's columns, and would wait for the database to name them.
-          RmtRs.system_defaults if wraps_by_columns?
-          yield
-        rescue Unavailable, ActiveRecord::StatementInvalid, ActiveRecord::ConnectionNotEstablished => e
-          raise unless takes?(door_operation)
-
-          not_reached(door_operation, e)
-        rescue ArgumentError
-          # Rails checks the encoding of values; keys make it crash while it logs them.
-          raise if !takes?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
-
-          refuse(door_operation, 'The request is not valid UTF-8', 400)
+          request.env[Doorkeeper::ADMISSION]&.finish
         end
 
         # A callback after the action has failed: the client will not hear of its new token, and would be
@@ -305,7 +293,7 @@ module RmtRs
           callbacks.each do |callback|
             record.public_send(callback)
           rescue StandardError => e
-            own_line(:error, "#{callback} of #{model} #{record.id} failed: #{e.class}: #{e.message}")
+            own_line(:error, "#{callback} of #{model} #{record.id} failed: #{e.class}: #{Quoted.on_one_line(e.message)}")
           end
         end
 

@@ -60,8 +60,11 @@ module RmtRs
           return pass(env, understood) if understood.is_a?(String)
           return pass(env, 'left to Ruby') unless RmtRs.flag.decide(understood.operation.to_sym, env) { understood.machine }
 
+          admission = env[Doorkeeper::ADMISSION] = RmtRs.doorkeeper.admit(understood.operation.to_sym)
+          return pass(env, 'left to Ruby for now') if admission.answerer == :ruby
+
           identify(env) if @tells_id
-          answer = told(env, body, understood)
+          answer = told(env, body, understood, admission)
           return pass(env, answer) unless answer.is_a?(Array)
 
           complete(env, answer, started)
@@ -84,52 +87,75 @@ module RmtRs
         end
 
         # @return [Array, String] status, headers and body, or why Rails is to answer
-        def told(env, body, understood)
+        def told(env, body, understood, admission)
           id = env['action_dispatch.request_id']
           Occurrence.of(understood.operation.to_sym, :rack, id) do |occurrence|
-            answer = carry_out(env, body, understood)
+            answer = carry_out(env, body, understood, admission)
             answer.is_a?(Array) ? occurrence&.answered(answer.first) : occurrence&.passed
             answer
           end
         end
 
         # As {#told}, who listens to Rails' own events is told of them.
-        def carry_out(env, body, understood)
+        def carry_out(env, body, understood, admission)
           @events.of(env, body, understood) do |report|
             started = now
-            answer = serve(understood, report, env['action_dispatch.request_id'])
+            id = env['action_dispatch.request_id']
+            answer = admission.nobody? ? unavailable : serve(understood, report, admission, id)
             report.ended(answer.pop, (now - started) * 1000) if answer.is_a?(Array)
             answer
           end
         end
 
         # @return [Array, String] the same, and after the body the status for the log
-        def serve(understood, report, id)
+        def serve(understood, report, admission, id)
           answer = Native.serve(@settings, understood)
           return answer if answer.is_a?(String)
 
           *answer, halted, counts, log = answer
           log.each { |level, text| report.log(level, text.start_with?(OWN) ? RmtRs.line(text, id) : text) }
           counts.each { |operation, outcome| RmtRs.count(operation, outcome) }
+          admission.settle(outcome_of(counts))
           report.halted(halted) if halted
           answer
         rescue RmtRs::Error => e
-          failed(understood.operation.to_sym, e, report, id)
+          failed(understood.operation.to_sym, e, report, admission, id)
+        end
+
+        # The last count is the operation's. A request without credentials has none.
+        def outcome_of(counts)
+          outcome = counts.last&.last or return :undecided
+          %i[silent unavailable].include?(outcome) ? outcome : :worked
         end
 
         # After Rust has failed: Rails, if that cannot do harm and may help, else 503.
-        def failed(operation, failure, report, id)
+        def failed(operation, failure, report, admission, id)
           if failure.redeemable?
+            admission.leave_to_ruby(failure)
             RmtRs.count(operation, :fallback)
             Rails.logger.warn(RmtRs.line("#{OWN}#{operation} left to Rails: #{failure.message}", id))
             return 'Rust has failed'
           end
 
+          admission.failed(failure)
+          give_up(operation, failure, report, id)
+          unavailable
+        end
+
+        def give_up(operation, failure, report, id)
+          if failure.is_a?(Abandoned)
+            RmtRs.count(operation, :left)
+            return report.log(:info, RmtRs.line("#{OWN}#{operation} is not carried out: its client has left", id))
+          end
+
+          RmtRs.count(operation, failure.is_a?(Silent) ? :silent : :unavailable)
           report.log(:error, RmtRs.line("#{OWN}#{operation} failed: #{failure.message}", id))
-          RmtRs.count(operation, :unavailable)
-          refusal = Refusal.unavailable
-          [refusal.status, { 'Content-Type' => 'application/json; charset=utf-8', 'Cache-Control' => 'no-cache' },
-           JSON.generate(refusal.body), refusal.status]
+        end
+
+        # @return [Array] as {serve} does
+        def unavailable
+          status, headers, body = Refusal.unavailable.to_rack
+          [status, headers, body.first, status]
         end
 
         # As ActionDispatch::RequestId has it.
@@ -141,7 +167,7 @@ module RmtRs
 
         def complete(env, answer, started)
           status, headers, body = answer
-          headers = @headers.merge(headers)
+          headers = @headers.merge(headers, Refusal.headers_for(status))
           headers[@id_header] = env['action_dispatch.request_id'] if @tells_id
           headers['X-Runtime'] = format('%0.6f', now - started) if @tells_runtime
           return [status, headers, body.empty? ? [] : [body]] if body.bytesize < LARGE
