@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Error, Failure};
-use crate::json::{respell, to_json};
+use crate::json::{NUMBER_KEY, respell, to_json};
 use crate::log::LogLine;
 use crate::params::blank_text;
 use crate::source::whole_seconds;
@@ -25,11 +26,12 @@ const SEEN_RECENTLY: Duration = Duration::minutes(3);
 const LOOKS: u32 = 3;
 
 /// The `System-Token` header.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(derive_more::Debug, Clone, PartialEq, Eq)]
 pub enum TokenHeader {
     /// Not sent: a client that knows no tokens.
     Absent,
     /// Sent; a blank value is the same as none.
+    #[debug("Present([secret])")]
     Present(Option<String>),
 }
 
@@ -96,7 +98,7 @@ pub enum Found {
 }
 
 /// An authenticated system.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct Authenticated {
     /// As it stands in the database now.
     pub system: SystemRow,
@@ -104,6 +106,7 @@ pub struct Authenticated {
     pub found: Found,
     /// The `System-Token` to answer with, also on a later error; empty for a system without one.
     /// `None` when the client sent no token or tokens are disabled.
+    #[debug("[secret]")]
     pub token_echo: Option<String>,
     /// All systems with these credentials, the oldest first, a copy made now included.
     pub ids: Vec<u64>,
@@ -113,6 +116,7 @@ pub struct Authenticated {
     pub(crate) version: Option<u64>,
     /// What was asked besides, if the answer is there.
     pub(crate) told: Option<Told>,
+    #[debug("[secret]")]
     sent_token: Option<String>,
 }
 
@@ -153,14 +157,15 @@ impl Authenticated {
         self.token_echo.is_some()
     }
 
-    /// What RMT logs about it, backslashes included.
+    /// What RMT logs about it, backslashes included, but for the token itself.
     pub fn log_line(&self) -> Option<LogLine> {
         let SystemRow { login, id, .. } = &self.system;
         let end = match self.found {
             Found::WithoutToken => " authenticated without token header".to_owned(),
             Found::WithToken => {
-                let token = self.sent_token.as_deref().unwrap_or_default();
-                format!(r#" authenticated with token \"{token}\""#)
+                // A secret, which RMT prints.
+                let sent = self.sent_token.as_ref().map_or("", |_| "[FILTERED]");
+                format!(r#" authenticated with token \"{sent}\""#)
             }
             Found::Copied { from } => format!(
                 " (ID {id}) authenticated and duplicated from ID {from} due to token mismatch"
@@ -430,7 +435,11 @@ fn choose(candidates: &[Candidate], credentials: &Credentials) -> Result<Choice,
         return Ok(Choice::Take(0, Found::WithoutToken));
     }
     let token = credentials.token();
-    let exact = |candidate: &Candidate| candidate.row.system_token.as_deref() == token;
+    // In the same time wherever they differ.
+    let exact = |candidate: &Candidate| match (candidate.row.system_token.as_deref(), token) {
+        (Some(stored), Some(sent)) => stored.as_bytes().ct_eq(sent.as_bytes()).into(),
+        (stored, sent) => stored == sent,
+    };
     if let Some(at) = candidates.iter().position(exact) {
         return Ok(Choice::Take(at, Found::WithToken));
     }
@@ -449,12 +458,21 @@ pub(crate) fn merged(
     stored: Option<&str>,
     news: impl IntoIterator<Item = (String, Value)>,
 ) -> Option<String> {
-    let mut information: Map<String, Value> = stored
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
+    // Stands for it meanwhile: no column of RMT's can hold it.
+    const MARK: &str = "\u{10fffd}";
+    let disguised = stored.is_some_and(|text| text.contains(NUMBER_KEY));
+    let read = |text: &str| match disguised {
+        true => serde_json::from_str(&text.replace(NUMBER_KEY, MARK)),
+        false => serde_json::from_str(text),
+    };
+    let mut information: Map<String, Value> =
+        stored.and_then(|text| read(text).ok()).unwrap_or_default();
     information.values_mut().for_each(respell);
     information.extend(news);
-    let text = to_json(&Value::Object(information));
+    let mut text = to_json(&Value::Object(information));
+    if disguised {
+        text = text.replace(MARK, NUMBER_KEY);
+    }
     (Some(text.as_str()) != stored).then_some(text)
 }
 
@@ -589,6 +607,10 @@ mod tests {
             (Some("null"), r#"{"user_agent":"x"}"#),
             (Some("[]"), r#"{"user_agent":"x"}"#),
             (Some("{"), r#"{"user_agent":"x"}"#),
+            (
+                Some(r#"{"a":{"$serde_json::private::Number":"1"}}"#),
+                r#"{"a":{"$serde_json::private::Number":"1"},"user_agent":"x"}"#,
+            ),
         ] {
             let text = merged(stored, agent("x")).unwrap();
             assert_eq!(text, expected);

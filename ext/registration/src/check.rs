@@ -176,19 +176,22 @@ enum Asker<'a> {
 }
 
 /// What a request asks for.
-struct Wish {
-    product: Criteria,
+pub(crate) struct Wish {
+    pub product: Criteria,
     /// The registration codes to look for; none of those that there are fits a strange one.
-    regcodes: Option<Vec<String>>,
+    pub regcodes: Option<Vec<String>>,
 }
 
 impl Wish {
-    fn among(params: &Map<String, Value>) -> Result<Self, Failure> {
+    pub fn among(params: &Map<String, Value>) -> Result<Self, Failure> {
         params::require(params, &["identifier", "version", "arch"])?;
         let token = params.get("token");
         Ok(Self {
-            product: described(params),
-            regcodes: (!blank(token)).then(|| texts(token)),
+            product: described(params)?,
+            regcodes: match blank(token) {
+                true => None,
+                false => Some(texts(params, "token")?),
+            },
         })
     }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::Failure;
+use crate::error::{Error, Failure};
 use crate::params::{Column, cast_text};
 use crate::store::{Criteria, Wanted, spellings};
 
@@ -46,32 +46,41 @@ impl<'a> Asked<'a> {
 
 /// What `find_by` makes of identifier, version and arch: an array stands for any of its elements, what is
 /// absent for NULL. RMT crashes on versions that are no text, and on objects, which nothing fits here.
-pub(crate) fn described(params: &Map<String, Value>) -> Criteria {
+///
+/// # Errors
+/// [`Error::BadInput`] for long arrays.
+pub(crate) fn described(params: &Map<String, Value>) -> Result<Criteria, Failure> {
     let wanted = |key| match params.get(key) {
-        None | Some(Value::Null) => Wanted::Null,
-        value => Wanted::OneOf(texts(value)),
+        None | Some(Value::Null) => Ok(Wanted::Null),
+        Some(_) => texts(params, key).map(Wanted::OneOf),
     };
-    let version = match wanted("version") {
+    let version = match wanted("version")? {
         Wanted::OneOf(versions) => {
             Wanted::OneOf(versions.iter().flat_map(|it| spellings(it)).collect())
         }
         other => other,
     };
-    Criteria {
-        identifier: wanted("identifier"),
+    Ok(Criteria {
+        identifier: wanted("identifier")?,
         version,
-        arch: wanted("arch"),
+        arch: wanted("arch")?,
         release_type: Wanted::Any,
-    }
+    })
 }
 
-/// `value`, or what is in it, as text; nothing for what is in no column.
-pub(crate) fn texts(value: Option<&Value>) -> Vec<String> {
+/// The parameter `key`, or what is in it, as text; nothing for what is in no column.
+///
+/// # Errors
+/// [`Error::BadInput`] for long arrays: no client sends any.
+pub(crate) fn texts(params: &Map<String, Value>, key: &str) -> Result<Vec<String>, Failure> {
     let text = |value| cast_text(Some(value), Column::String).ok().flatten();
-    match value {
-        Some(Value::Array(elements)) => elements.iter().filter_map(text).collect(),
-        Some(value) => text(value).into_iter().collect(),
-        None => Vec::new(),
+    match params.get(key) {
+        Some(Value::Array(elements)) if elements.len() > Criteria::MOST_VALUES => {
+            let message = format!("{key} has too many values");
+            Err(Failure::unwritten(Error::BadInput(message)))
+        }
+        Some(Value::Array(elements)) => Ok(elements.iter().filter_map(text).collect()),
+        value => Ok(value.and_then(text).into_iter().collect()),
     }
 }
 

@@ -42,7 +42,7 @@ impl Registration {
     }
 }
 
-fn criteria(params: &Map<String, Value>) -> Result<Criteria, Failure> {
+pub(crate) fn criteria(params: &Map<String, Value>) -> Result<Criteria, Failure> {
     let asked = Asked::new(params);
     let release_type = match asked.wanted("release_type")? {
         Wanted::Any => Wanted::Null,
@@ -59,7 +59,7 @@ fn criteria(params: &Map<String, Value>) -> Result<Criteria, Failure> {
 
 /// What was asked for, as RMT says it to the client: both spellings of the version, and all white
 /// space as single spaces.
-fn name(params: &Map<String, Value>, criteria: &Criteria) -> String {
+pub(crate) fn name(params: &Map<String, Value>, criteria: &Criteria) -> String {
     let asked = Asked::new(params);
     let mut parts = vec![asked.text("identifier")];
     if let Wanted::OneOf(versions) = &criteria.version {

@@ -75,6 +75,17 @@ fn float_to_s(float: f64) -> String {
     format!("{mantissa}{point}e{sign}{:02}", exponent.abs())
 }
 
+/// How serde_json marks numbers that keep their digits, on their way to a [`Value`]: an object that has
+/// this key itself would become a number.
+pub(crate) const NUMBER_KEY: &str = "$serde_json::private::Number";
+
+/// Whether some key in `json` may be [`NUMBER_KEY`], escaped or not.
+pub(crate) fn has_number_key(json: &str) -> bool {
+    let code = |escape: &str| u8::from_str_radix(escape.get(..2)?, 16).ok();
+    let mut escapes = json.split("\\u00").skip(1).filter_map(code);
+    json.contains(NUMBER_KEY) || escapes.any(|it| NUMBER_KEY.as_bytes().contains(&it))
+}
+
 struct RailsFormatter(CompactFormatter);
 
 impl Formatter for RailsFormatter {
@@ -137,6 +148,21 @@ mod tests {
         ] {
             let value: Value = serde_json::from_str(number).unwrap();
             assert_eq!(to_json(&value), number);
+        }
+    }
+
+    #[test]
+    fn keys_that_look_like_numbers_are_found() {
+        for json in [
+            r#"{"$serde_json::private::Number":"1"}"#,
+            r#"{"\u0024serde_json::private::Number":"1"}"#,
+            r#"{"$serde_json::private::N\u0075mber":"1"}"#,
+            r#"{"$serde_json::private::Numbe\u0072":"1"}"#,
+        ] {
+            assert!(has_number_key(json), "{json}");
+        }
+        for json in [r#"{"Number":1}"#, r#"["\u003ca\u00"]"#, r#"["\u00"#, "é"] {
+            assert!(!has_number_key(json), "{json}");
         }
     }
 

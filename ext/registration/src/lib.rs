@@ -36,6 +36,9 @@ mod deregister;
 mod destroy;
 mod diagnosis;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gauges;
 mod health;
 pub mod http;

@@ -7,17 +7,20 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Failure};
+use crate::json::has_number_key;
 
 /// Parses the parameters a door hands over: a JSON object.
 ///
 /// # Errors
-/// [`Error::Declined`] when the text is no JSON object.
+/// [`Error::Declined`] when the text is no JSON object, or has a key that serde_json keeps for itself.
 pub fn parse(text: &[u8]) -> Result<Map<String, Value>, Failure> {
+    let declined = |what| Err(Failure::unwritten(Error::Declined(what)));
+    if std::str::from_utf8(text).is_ok_and(has_number_key) {
+        return declined("a key that looks like a number");
+    }
     match serde_json::from_slice(text) {
         Ok(Value::Object(params)) => Ok(params),
-        _ => Err(Failure::unwritten(Error::Declined(
-            "parameters are no JSON object",
-        ))),
+        _ => declined("parameters are no JSON object"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::params::{Column, blank, blank_text, cast_text};
 use crate::store::NewProfile;
 
 /// RMT's clients send one or two; so many more are no client of RMT.
-const MOST_PROFILES: usize = 64;
+pub(crate) const MOST_PROFILES: usize = 64;
 
 /// What of the sent profiles is to be stored, looked for, or neither.
 #[derive(Debug, Default, PartialEq)]

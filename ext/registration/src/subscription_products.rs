@@ -51,7 +51,7 @@ impl Registration {
 }
 
 /// What is null is not asked for.
-fn criteria(params: &[u8]) -> Result<Criteria, Failure> {
+pub(crate) fn criteria(params: &[u8]) -> Result<Criteria, Failure> {
     let params = params::parse(params)?;
     let asked = Asked::new(&params);
     let given = |wanted| match wanted {

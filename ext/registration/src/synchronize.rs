@@ -58,7 +58,7 @@ impl Registration {
     }
 }
 
-fn described(products: Option<&Value>) -> Result<Vec<Criteria>, Failure> {
+pub(crate) fn described(products: Option<&Value>) -> Result<Vec<Criteria>, Failure> {
     let declined = |what| Err(Failure::unwritten(Error::Declined(what)));
     let Some(Value::Array(products)) = products else {
         let what = "products must be an array of products".to_owned();
@@ -71,7 +71,7 @@ fn described(products: Option<&Value>) -> Result<Vec<Criteria>, Failure> {
         return declined("too many products");
     }
     let described = products.iter().map(|product| match product {
-        Value::Object(product) => Ok(criteria::described(product)),
+        Value::Object(product) => criteria::described(product),
         _ => {
             let what = "products must be an array of products".to_owned();
             Err(Failure::unwritten(Error::BadInput(what)))

@@ -16,17 +16,18 @@ use crate::work::Work;
 use crate::{Progress, Registration};
 
 /// Clients send the days since they last did; so many more than a year has are no client of RMT.
-const MOST_DAYS: usize = 1_000;
+pub(crate) const MOST_DAYS: usize = 1_000;
 
 /// As long as the column is.
 const LONGEST_HOURS: usize = 24;
 
 /// What came of a keepalive. The answer (204) has no body.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct Updated {
     /// As it stands in the database now.
     pub system: SystemRow,
     /// The system's new token, for `System-Token`; `None` when it was not to be rotated.
+    #[debug("[secret]")]
     pub system_token: Option<String>,
     /// Some profile could not be used; the client is to forget which ones it has sent
     /// (`X-System-Profiles-Action: clear-cache`).
@@ -125,14 +126,14 @@ impl Work for Keepalive<'_> {
 
 /// The days in `online_at`.
 #[derive(Debug, Default, PartialEq)]
-struct Uptimes {
-    days: Vec<UptimeDay>,
+pub(crate) struct Uptimes {
+    pub days: Vec<UptimeDay>,
     log: Vec<LogLine>,
 }
 
 impl Uptimes {
     /// Each is `day:hours`; what has more or fewer parts is only logged, and so is what is no text.
-    fn among(sent: Option<&Value>) -> Result<Self, Failure> {
+    pub fn among(sent: Option<&Value>) -> Result<Self, Failure> {
         let mut uptimes = Self::default();
         match sent {
             value if blank(value) => {}

@@ -281,7 +281,7 @@ async fn the_token_chooses(server: &Server) {
             Found::WithToken,
             Some("two".to_owned()),
             vec![1, 2],
-            r#"System with login \"SCC_a\" authenticated with token \"two\""#.to_owned()
+            r#"System with login \"SCC_a\" authenticated with token \"[FILTERED]\""#.to_owned()
         )
     );
     let disabled = Credentials {

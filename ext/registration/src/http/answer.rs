@@ -9,7 +9,7 @@ use crate::json::to_json;
 use crate::log::LogLine;
 
 /// An answer, and what RMT's log says about it.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
@@ -17,8 +17,10 @@ pub struct Answer {
     pub logged_status: u16,
     /// Those that depend on the request. What Rails sends with every answer, `X-Request-Id` and
     /// `X-Runtime` are not among them, nor is `Content-Length`, which the server sends.
+    #[debug("[secret]")]
     pub headers: Vec<(&'static str, String)>,
     /// Empty where the status has none.
+    #[debug("[secret]")]
     pub body: String,
     /// What is to be counted: operation and outcome (`rust`, `refused`, `unavailable`, `silent`).
     pub counts: Vec<(&'static str, &'static str)>,

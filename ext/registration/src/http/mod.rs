@@ -7,6 +7,8 @@
 mod answer;
 mod base_url;
 mod credentials;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod parameters;
 mod request;
 mod routes;
@@ -73,7 +75,7 @@ pub enum Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pass(&'static str);
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Settings {
     /// Everything is Rust's.
     fn all() -> Self {

@@ -5,16 +5,16 @@ use serde_json::{Map, Value};
 
 use super::Pass;
 use super::request::{Part, Request};
-use crate::json::respell;
+use crate::json::{has_number_key, respell};
 
 /// Ruby's JSON reads no deeper.
-const DEEPEST: usize = 100;
+pub(super) const DEEPEST: usize = 100;
 
 /// Ruby reads the digits of a float into a buffer of this order; beyond it rounds otherwise.
 const LONGEST_FLOAT: usize = 40;
 
 /// No client sends a tenth of it.
-const MOST_PAIRS: usize = 100;
+pub(super) const MOST_PAIRS: usize = 100;
 
 /// The parameters of query string and body.
 pub(super) fn of(request: &Request) -> Result<Map<String, Value>, Pass> {
@@ -76,8 +76,12 @@ fn body(request: &Request) -> Result<Map<String, Value>, Pass> {
     if !json || body.is_empty() {
         return Ok(Map::new());
     }
-    let value = serde_json::from_slice(body);
-    let mut value = value.map_err(|_| Pass("a body that is not plain JSON"))?;
+    let not_plain = || Pass("a body that is not plain JSON");
+    let text = std::str::from_utf8(body).map_err(|_| not_plain())?;
+    if has_number_key(text) {
+        return Err(Pass("a key that looks like a number"));
+    }
+    let mut value = serde_json::from_str(text).map_err(|_| not_plain())?;
     normalize(&mut value, 0)?;
     match value {
         Value::Object(parameters) => Ok(parameters),

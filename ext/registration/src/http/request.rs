@@ -8,6 +8,11 @@ macro_rules! parts {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Part { $($name,)* }
 
+        #[cfg(any(test, feature = "fuzzing"))]
+        impl Part {
+            pub(super) const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+
         /// Keys of Rack's environment that a request is made of, in the order in which [`Request::new`]
         /// takes their values. The body comes apart from them.
         pub const PARTS: &[&str] = &[$($key,)*];

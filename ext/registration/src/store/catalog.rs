@@ -80,7 +80,10 @@ pub struct Criteria {
 }
 
 impl Criteria {
-    /// Of all texts together, in bytes.
+    /// Of one column; the statement has room for 65,535 in all.
+    pub(crate) const MOST_VALUES: usize = 20;
+
+    /// Of all texts together, in bytes, with what holds them.
     pub(crate) fn length(&self) -> usize {
         let columns = [
             &self.identifier,
@@ -92,7 +95,10 @@ impl Criteria {
             Wanted::OneOf(texts) => Some(texts),
             Wanted::Any | Wanted::Null => None,
         });
-        texts.flatten().map(String::len).sum()
+        texts
+            .flatten()
+            .map(|it| it.len() + size_of::<String>())
+            .sum()
     }
 
     /// Adds `AND …` for each.
