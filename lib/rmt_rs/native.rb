@@ -4,20 +4,30 @@ require_relative 'errors'
 require_relative 'version'
 
 module RmtRs
+  # What Rust tells of systems has secrets in it, which are in no message that Ruby makes of an object.
+  module Discreet
+    # @return [String]
+    def inspect
+      "#<struct #{self.class.name}>"
+    end
+    alias to_s inspect
+  end
+  private_constant :Discreet
+
   # What {Native.announce} found out about a new system: its columns, and the answer's body.
   # `announced_at` is in seconds since 1970, `clear_profile_cache` asks for the header
   # `X-System-Profiles-Action`.
   Announced = Struct.new(:id, :login, :password, :hostname, :system_information, :announced_at,
-                         :clear_profile_cache, :body)
+                         :clear_profile_cache, :body) { include Discreet }
   # What an authentication found out: the system ({Native::System}; nil when there are several and no more was asked),
   # what is left to be noted of it ({Native::Note} or nil), the `System-Token` to answer with, whether it is a copy
   # made now, and lines for the log: of each the logger's method and the text.
-  Recognised = Struct.new(:system, :note, :token_echo, :copied, :log)
+  Recognised = Struct.new(:system, :note, :token_echo, :copied, :log) { include Discreet }
   # What an action on products did: the system as it is now, activations created and removed (of each its id and
   # its service's), lines for the log, and the answer's body.
-  Acted = Struct.new(:system, :created, :removed, :log, :body)
+  Acted = Struct.new(:system, :created, :removed, :log, :body) { include Discreet }
   # What a keepalive did.
-  Kept = Struct.new(:system, :clear_profile_cache, :log)
+  Kept = Struct.new(:system, :clear_profile_cache, :log) { include Discreet }
 
   # The compiled side. Loaded by {Native.load!} and not before: with the flag off nobody pays for it.
   #

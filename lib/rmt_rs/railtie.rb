@@ -9,6 +9,10 @@ require_relative 'survey'
 module RmtRs
   # Hooks into RMT's boot. With the flag off it reads the flag and nothing else.
   class Railtie < Rails::Railtie
+    # Parameters that no log is to show: passwords, which RMT hides itself, and registration codes.
+    SECRETS = %i[password token regcode reg_code].freeze
+    private_constant :SECRETS
+
     # Tasks serve no requests.
     rake_tasks { RmtRs::Railtie.in_rake = true }
     # An RMT that has the gem in engines/ has it in no path where Rails looks.
@@ -27,6 +31,7 @@ module RmtRs
       next if configuration.off? || Railtie.in_rake
 
       Metrics.install
+      app.config.filter_parameters |= SECRETS
       app.config.to_prepare { Doors::Controller.install }
       Doors::Rack.install(app.middleware)
       app.middleware.insert_before(0, Doors::Entrance, configuration.max_wait)

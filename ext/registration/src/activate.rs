@@ -19,11 +19,12 @@ use crate::{Progress, Registration, timings};
 const OWN_SUBSCRIPTION: Option<i32> = Some(2);
 
 /// What came of an action on a system's products.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct Acted {
     /// As it stands in the database now.
     pub system: SystemRow,
     /// The system's new token, for `System-Token`; `None` when it was not to be rotated.
+    #[debug("[secret]")]
     pub system_token: Option<String>,
     /// The answer.
     pub body: String,

@@ -17,13 +17,14 @@ use crate::work::{Traces, Work};
 use crate::{Progress, Registration};
 
 /// A system as it stands in the database after its announcement.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct Announced {
     /// `systems.id`.
     pub id: u64,
     /// `SCC_` and 32 hexadecimal digits.
     pub login: String,
     /// 16 hexadecimal digits.
+    #[debug("[secret]")]
     pub password: String,
     /// As the client named itself; NULL when it did not.
     pub hostname: Option<String>,

@@ -24,8 +24,11 @@ use crate::store::{Criteria, Wanted};
 use crate::update::{MOST_DAYS, Uptimes};
 use crate::{installer, subscription_products, synchronize};
 
-/// The kinds of input, by the names of the fuzzers and of the directories with their inputs.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// The name of a fuzzer and of the directory with its inputs, and what it calls.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// The kinds of input.
+pub const TARGETS: &[Target] = &[
     ("body", http::body),
     ("query", http::query),
     ("headers", http::headers),

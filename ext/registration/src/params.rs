@@ -64,6 +64,20 @@ fn payload(text: &str) -> Result<Option<HashMap<String, IgnoredAny>>, Failure> {
     }
 }
 
+/// Refuses lists of more elements than any client sends. Ruby takes its time with those, so it is given some, but
+/// not all the time that there is.
+///
+/// # Errors
+/// [`Error::Declined`] for more than `most` of `what`, [`Error::BadInput`] for more than ten times as many.
+pub(crate) fn limit(what: &'static str, count: usize, most: usize) -> Result<(), Failure> {
+    let error = match count {
+        _ if count <= most => return Ok(()),
+        _ if count <= 10 * most => Error::Declined(what),
+        _ => Error::BadInput(what.to_owned()),
+    };
+    Err(Failure::unwritten(error))
+}
+
 /// The kinds of MySQL columns that ActiveRecord casts differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {

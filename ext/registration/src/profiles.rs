@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Failure};
-use crate::params::{Column, blank, blank_text, cast_text};
+use crate::error::Failure;
+use crate::params::{Column, blank, blank_text, cast_text, limit};
 use crate::store::NewProfile;
 
 /// RMT's clients send one or two; so many more are no client of RMT.
@@ -48,9 +48,8 @@ impl SentProfiles {
                 data: cast_text(Some(data), Column::Text)?.filter(|text| !blank_text(text)),
             });
         }
-        if profiles.complete.len() + profiles.incomplete.len() > MOST_PROFILES {
-            return Err(Failure::unwritten(Error::Declined("too many profiles")));
-        }
+        let count = profiles.complete.len() + profiles.incomplete.len();
+        limit("too many profiles", count, MOST_PROFILES)?;
         Ok(profiles)
     }
 }
@@ -60,6 +59,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::Error;
 
     fn among(value: Value) -> Result<SentProfiles, Failure> {
         SentProfiles::among(value.as_object().cloned())

@@ -10,7 +10,7 @@ use crate::actor::{Actor, Changed, Changing};
 use crate::catalog::{Label, Rendering, Trees};
 use crate::criteria;
 use crate::error::{Error, Failure};
-use crate::params::parse;
+use crate::params::{limit, parse};
 use crate::store::{Activated, ActivationKey, Criteria, Interruption, Session};
 use crate::work::Work;
 use crate::{LogLine, Progress, Registration, timings};
@@ -67,9 +67,7 @@ pub(crate) fn described(products: Option<&Value>) -> Result<Vec<Criteria>, Failu
     if products.is_empty() {
         return declined("no products");
     }
-    if products.len() > MOST_PRODUCTS {
-        return declined("too many products");
-    }
+    limit("too many products", products.len(), MOST_PRODUCTS)?;
     let described = products.iter().map(|product| match product {
         Value::Object(product) => criteria::described(product),
         _ => {

@@ -8,7 +8,7 @@ use crate::actor::Actor;
 use crate::authenticate::merged;
 use crate::error::{Error, Failure};
 use crate::log::LogLine;
-use crate::params::{Column, blank, blank_text, cast_text, parse, take_permitted};
+use crate::params::{Column, blank, blank_text, cast_text, limit, parse, take_permitted};
 use crate::profiles::SentProfiles;
 use crate::source::whole_seconds;
 use crate::store::{Interruption, Session, SystemChanges, SystemRow, SystemUpdate, UptimeDay};
@@ -148,9 +148,7 @@ impl Uptimes {
             Some(other) => uptimes.complain(&other.to_string()),
             None => {}
         }
-        if uptimes.days.len() > MOST_DAYS {
-            return Err(Failure::unwritten(Error::Declined("too many days")));
-        }
+        limit("too many days", uptimes.days.len(), MOST_DAYS)?;
         Ok(uptimes)
     }
 

@@ -315,9 +315,10 @@ impl Trees {
 }
 
 /// What pays for an activation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(derive_more::Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// The code a system registers with.
+    #[debug("[secret]")]
     pub regcode: String,
     /// For people.
     pub name: String,

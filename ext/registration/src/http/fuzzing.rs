@@ -1,5 +1,7 @@
 //! What holds for any request; see [`crate::fuzzing`].
 
+#![allow(clippy::expect_used)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;

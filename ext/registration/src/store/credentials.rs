@@ -9,13 +9,14 @@ use super::subscriptions::SubscriptionRow;
 use super::system_row::{SystemChanges, SystemRow};
 
 /// What is asked besides of a system that asks for a remembered product.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub(crate) struct Question {
     /// The services of the product and of those it is related to.
     pub related: Vec<u64>,
     /// `products.product_class` of the product.
     pub product_class: Option<String>,
     /// The registration codes that were sent; they count for systems outside of public clouds.
+    #[debug("[secret]")]
     pub regcodes: Option<Vec<String>>,
 }
 

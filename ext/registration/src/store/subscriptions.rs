@@ -10,11 +10,12 @@ use super::system_row::column_time;
 
 /// All columns of a subscription, as they are in the database. Times are UTC; as JSON they are
 /// written the way the database writes them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(derive_more::Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SubscriptionRow {
     /// Primary key.
     pub id: u64,
     /// Who knows it may use what it pays for. Compared by the database without case.
+    #[debug("[secret]")]
     pub regcode: String,
     /// For people.
     pub name: String,

@@ -15,13 +15,14 @@ time::serde::format_description!(
 
 /// All columns of a system, as they are in the database. Times are UTC; as JSON they are written the
 /// way the database writes them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(derive_more::Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemRow {
     /// Primary key.
     pub id: u64,
     /// Compared by the database without case.
     pub login: String,
     /// As `login`.
+    #[debug("[secret]")]
     pub password: String,
     /// As the client named itself.
     pub hostname: Option<String>,
@@ -43,14 +44,17 @@ pub struct SystemRow {
     /// Its id at SCC.
     pub scc_system_id: Option<i64>,
     /// Tells systems with the same credentials from each other.
+    #[debug("[secret]")]
     pub system_token: Option<String>,
     /// JSON, if everybody has kept to it.
     pub system_information: Option<String>,
     /// Of public-cloud instances.
+    #[debug("[secret]")]
     pub instance_data: Option<String>,
     /// RMT's enum: 0 not applicable, 1 PAYG, 2 BYOS, 3 hybrid.
     pub proxy_byos_mode: Option<i32>,
     /// Of public-cloud instances.
+    #[debug("[secret]")]
     pub pubcloud_reg_code: Option<String>,
 }
 
@@ -83,13 +87,14 @@ impl SystemRow {
 }
 
 /// What is to become different in a row; `None` leaves a column alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(derive_more::Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SystemChanges {
     /// Inside is the column's value, which may be NULL.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub hostname: Option<Option<String>>,
     pub system_information: Option<String>,
+    #[debug("[secret]")]
     pub system_token: Option<String>,
     /// For rows that never had one: RMT sets it whenever it reads such a row, and saves it with the
     /// rest (`after_initialize` in `System`).

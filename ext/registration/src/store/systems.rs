@@ -12,11 +12,12 @@ use crate::error::{Error, Failure};
 use crate::source::{microseconds, whole_seconds};
 
 /// A system to be stored.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct NewSystem {
     /// Unpredictable and unique; not checked against the table, 128 random bits are.
     pub login: String,
     /// Unpredictable.
+    #[debug("[secret]")]
     pub password: String,
     /// As the client named itself.
     pub hostname: Option<String>,
