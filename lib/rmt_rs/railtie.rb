@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative 'discretion'
 require_relative 'doors/controller'
 require_relative 'doors/entrance'
 require_relative 'doors/rack'
@@ -9,10 +10,6 @@ require_relative 'survey'
 module RmtRs
   # Hooks into RMT's boot. With the flag off it reads the flag and nothing else.
   class Railtie < Rails::Railtie
-    # Parameters that no log is to show: passwords, which RMT hides itself, and registration codes.
-    SECRETS = %i[password token regcode reg_code].freeze
-    private_constant :SECRETS
-
     # Tasks serve no requests.
     rake_tasks { RmtRs::Railtie.in_rake = true }
     # An RMT that has the gem in engines/ has it in no path where Rails looks.
@@ -31,7 +28,7 @@ module RmtRs
       next if configuration.off? || Railtie.in_rake
 
       Metrics.install
-      app.config.filter_parameters |= SECRETS
+      Discretion.install(app)
       app.config.to_prepare { Doors::Controller.install }
       Doors::Rack.install(app.middleware)
       app.middleware.insert_before(0, Doors::Entrance, configuration.max_wait)
