@@ -3,11 +3,16 @@
 # As Rails does: what is read and printed is UTF-8, whatever the machine's locale.
 Encoding.default_external = Encoding::UTF_8
 
+require 'rack/utils'
+
 $LOAD_PATH.unshift(File.expand_path('../lib', __dir__))
 
 require_relative 'support/host'
 require_relative 'support/private_mariadb'
 require_relative 'support/refusals'
+
+# What Rails answers for a model that is not valid; later versions of Rack have another name for it.
+REFUSED_BY_RAILS = %({"status":422,"error":"#{Rack::Utils::HTTP_STATUS_CODES[422]}"}).freeze
 
 # The MariaDB of the whole suite, apart from bin/host's, so that neither meets the other's data.
 module SuiteDatabase

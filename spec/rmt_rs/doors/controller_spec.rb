@@ -115,7 +115,7 @@ RSpec.describe 'The controller door' do
         expect([answer.code, answer.body]).to eq(['400', '{"status":400,"error":"Bad Request"}'])
       end
       answer = announce({ system_profiles: { pci: { identifier: 'a', data: '' } } })
-      expect([answer.code, answer.body]).to eq(['422', '{"status":422,"error":"Unprocessable Entity"}'])
+      expect([answer.code, answer.body]).to eq(['422', REFUSED_BY_RAILS])
       expect(rows('SELECT 1 FROM systems')).to be_empty
     end
 

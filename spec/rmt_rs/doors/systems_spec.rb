@@ -88,13 +88,13 @@ RSpec.describe 'The controller door of registered systems' do
     expect([answer.code, JSON.parse(answer.body)['error']]).to eq(['422', 'hostname is too long'])
     expect(answer['System-Token']).to eq('one')
     answer = request(:Put, { online_at: ['2026-99-99:1'] })
-    expect([answer.code, answer.body]).to eq(['422', '{"status":422,"error":"Unprocessable Entity"}'])
+    expect([answer.code, answer.body]).to eq(['422', REFUSED_BY_RAILS])
     expect(rows('SELECT hostname, system_token FROM systems').first.values).to eq(%w[h one])
   end
 
   it 'refuses a token that the database would take for another' do
     answer = request(:Put, {}, token: 'ONE')
-    expect([answer.code, answer.body]).to eq(['422', '{"status":422,"error":"Unprocessable Entity"}'])
+    expect([answer.code, answer.body]).to eq(['422', REFUSED_BY_RAILS])
     expect(rows('SELECT COUNT(*) AS n FROM systems').first['n']).to eq(1)
   end
 
