@@ -23,7 +23,7 @@ pub struct Announced {
     pub id: u64,
     /// `SCC_` and 32 hexadecimal digits.
     pub login: String,
-    /// 16 hexadecimal digits.
+    /// 16 hexadecimal digits; what is stored may be a hash of it.
     #[debug("[secret]")]
     pub password: String,
     /// As the client named itself; NULL when it did not.
@@ -69,9 +69,14 @@ impl Registration {
         let hwinfo = take_permitted(&mut params, "hwinfo");
         let profiles = SentProfiles::among(take_permitted(&mut params, "system_profiles"))?;
 
+        let login = format!("SCC_{}", random_hex::<16>(&*self.entropy)?);
+        let password = random_hex::<8>(&*self.entropy)?;
+        // Before anybody else waits for this system to be stored.
+        let stored = self.password_to_store(&login, &password, progress);
+        let stored = stored.await?;
         let system = Arc::new(NewSystem {
-            login: format!("SCC_{}", random_hex::<16>(&*self.entropy)?),
-            password: random_hex::<8>(&*self.entropy)?,
+            login,
+            password: stored,
             hostname,
             system_information: to_json(&hwinfo.map_or(Value::Null, Value::Object)),
             announced_at: self.clock.now(),
@@ -92,7 +97,7 @@ impl Registration {
         Ok(Announced {
             id,
             login: system.login,
-            password: system.password,
+            password,
             hostname: system.hostname,
             system_information: system.system_information,
             announced_at: system.announced_at,

@@ -13,6 +13,7 @@ use crate::error::{Error, Failure};
 use crate::json::{NUMBER_KEY, respell, to_json};
 use crate::log::LogLine;
 use crate::params::blank_text;
+use crate::passwords::Proof;
 use crate::source::whole_seconds;
 use crate::store::{Candidate, Interruption, Question, Session, SystemChanges, SystemRow, Told};
 use crate::work::Work;
@@ -192,8 +193,11 @@ impl Registration {
         credentials: &Credentials,
         progress: &Progress,
     ) -> Result<Authenticated, Failure> {
-        let authentication = Authentication::new(credentials, self.clock.now(), progress);
-        let authenticated = self.carry_out(&authentication).await?;
+        let proof = self.proof(credentials);
+        let proof = proof.as_ref();
+        let authentication = Authentication::new(credentials, proof, self.clock.now(), progress);
+        let authenticated = self.carry_out_proven(&authentication, proof, progress);
+        let authenticated = authenticated.await?;
         self.catalog_was_seen(authenticated.version);
         Ok(authenticated)
     }
@@ -222,6 +226,8 @@ impl Work for Noting<'_> {
 
 pub(crate) struct Authentication<'a> {
     pub credentials: &'a Credentials,
+    /// Where passwords may be kept as hashes.
+    proof: Option<&'a Proof>,
     pub now: OffsetDateTime,
     pub progress: &'a Progress,
     /// What else is to be found out of the system.
@@ -232,9 +238,16 @@ pub(crate) struct Authentication<'a> {
 }
 
 impl<'a> Authentication<'a> {
-    pub fn new(credentials: &'a Credentials, now: OffsetDateTime, progress: &'a Progress) -> Self {
+    /// To be carried out with [`Registration::carry_out_proven`] if there is a `proof`.
+    pub fn new(
+        credentials: &'a Credentials,
+        proof: Option<&'a Proof>,
+        now: OffsetDateTime,
+        progress: &'a Progress,
+    ) -> Self {
         Self {
             credentials,
+            proof,
             now,
             progress,
             question: None,
@@ -342,6 +355,7 @@ impl Authentication<'_> {
                 *self.remembered_copy() = Some((copy.id, from));
                 candidates.push(Candidate {
                     row: copy,
+                    same_password: candidates[0].same_password,
                     alike: true,
                     version: candidates[0].version,
                     // Its activations are its own.
@@ -358,9 +372,14 @@ impl Authentication<'_> {
         } = self.credentials;
         let token = self.credentials.token();
         let question = self.question.as_ref();
-        session
-            .systems_by_credentials(login, password, token, question)
-            .await
+        let any_password = self.proof.is_some();
+        let candidates = session
+            .systems_by_credentials(login, password, any_password, token, question)
+            .await?;
+        match self.proof {
+            Some(proof) => proof.sift(candidates),
+            None => Ok(candidates),
+        }
     }
 
     /// What an authentication writes to the row of the system (contract, "Authentication", 3
@@ -520,6 +539,7 @@ mod tests {
         };
         Candidate {
             row,
+            same_password: true,
             alike,
             version: None,
             told: None,

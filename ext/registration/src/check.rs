@@ -104,10 +104,15 @@ impl Registration {
         let wish = Wish::among(&params::parse(params)?);
         let recalled = wish.as_ref().ok();
         let recalled = recalled.and_then(|wish| self.memory.recall(&wish.product));
+        let proof = match caller {
+            Caller::Unknown(credentials) => self.proof(credentials),
+            Caller::Known(_) => None,
+        };
+        let proof = proof.as_ref();
         let check = Check {
             asker: match caller {
                 Caller::Unknown(credentials) => {
-                    let mut authentication = Authentication::new(credentials, now, progress);
+                    let mut authentication = Authentication::new(credentials, proof, now, progress);
                     if let (Ok(wish), Some((_, known))) = (&wish, &recalled) {
                         authentication.question = wish.question(known, action);
                     }
@@ -122,7 +127,8 @@ impl Registration {
             now,
             progress,
         };
-        let (authenticated, checked) = self.carry_out(&check).await?;
+        let checked = self.carry_out_proven(&check, proof, progress);
+        let (authenticated, checked) = checked.await?;
         if let Some(authenticated) = &authenticated {
             self.catalog_was_seen(authenticated.version);
         }

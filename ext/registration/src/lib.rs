@@ -47,6 +47,7 @@ pub mod json;
 mod legacy_service;
 mod log;
 pub mod params;
+mod passwords;
 mod profiles;
 mod progress;
 mod service;
@@ -74,6 +75,8 @@ pub use error::{Error, Failure, Written};
 pub use gauges::Gauges;
 pub use health::health;
 pub use log::{Level, LogLine};
+use passwords::Passwords;
+pub use passwords::{Census, Compared, Converted, Cost, Keeping, Kind};
 pub use progress::Progress;
 pub use source::{Clock, Entropy, OperatingSystem, SystemClock};
 pub use store::{ActivationKey, DatabaseConfig, Store, SubscriptionRow, SystemRow};
@@ -88,6 +91,7 @@ pub struct Registration {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     combining: Combining,
+    passwords: Option<Arc<Passwords>>,
 }
 
 impl Registration {
@@ -111,6 +115,7 @@ impl Registration {
             clock,
             entropy,
             combining: Combining::default(),
+            passwords: None,
         }
     }
 

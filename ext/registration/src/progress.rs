@@ -64,6 +64,11 @@ impl Progress {
         Ok(())
     }
 
+    /// Whether nobody waits any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(*self.lock(), State::Abandoned)
+    }
+
     /// Called by the one who waits no longer. What it returns says whether the operation may
     /// already have written.
     pub fn abandon(&self) -> Written {

@@ -58,7 +58,7 @@ pub(crate) fn random_hex<const BYTES: usize>(entropy: &dyn Entropy) -> Result<St
     Ok(hex(&bytes))
 }
 
-fn fill(entropy: &dyn Entropy, bytes: &mut [u8]) -> Result<(), Failure> {
+pub(crate) fn fill(entropy: &dyn Entropy, bytes: &mut [u8]) -> Result<(), Failure> {
     entropy
         .fill(bytes)
         .map_err(|e| Failure::unwritten(Error::Internal(format!("no randomness: {e}"))))

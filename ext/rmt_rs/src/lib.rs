@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use magnus::typed_data::Obj;
 use magnus::{Error, Module, RArray, Ruby, function};
-use registration::{Actor, Written, measured_now};
+use registration::{Actor, Census, Converted, Written, measured_now};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -261,6 +261,91 @@ fn subscription_products(
     })
 }
 
+/// `RmtRs::Native.compare_passwords(login, password, stored)`: of each of the stored values whether it is a hash of
+/// the password, and whether it is to stay.
+fn compare_passwords(
+    ruby: &Ruby,
+    login: String,
+    password: String,
+    stored: Vec<String>,
+) -> Result<RArray, Error> {
+    guarded(ruby, || {
+        let compared = runtime::run(ruby, |registration, progress| async move {
+            registration
+                .compare_passwords(&login, &password, &stored, &progress)
+                .await
+        })?;
+        let array = ruby.ary_new_capa(compared.len());
+        for it in compared {
+            array.push((it.fits, it.stays))?;
+        }
+        Ok(array)
+    })
+}
+
+/// `RmtRs::Native.password_to_store(login, password)`: as what it is stored.
+fn password_to_store(ruby: &Ruby, login: String, password: String) -> Result<String, Error> {
+    guarded(ruby, || {
+        runtime::run(ruby, |registration, progress| async move {
+            registration
+                .password_to_store(&login, &password, &progress)
+                .await
+        })
+    })
+}
+
+/// `RmtRs::Native.count_passwords(after)`: the members of `RmtRs::Credentials::Census`.
+fn count_passwords(ruby: &Ruby, after: u64) -> Result<RArray, Error> {
+    guarded(ruby, || {
+        let census = runtime::run(ruby, |registration, _| async move {
+            registration.count_passwords(after).await
+        })?;
+        let Census {
+            plain,
+            current,
+            outdated,
+            damaged,
+            last,
+        } = census;
+        let members = ruby.ary_new_capa(5);
+        for count in [plain, current, outdated, damaged] {
+            members.push(count)?;
+        }
+        members.push(last)?;
+        Ok(members)
+    })
+}
+
+/// `RmtRs::Native.convert_passwords(after)`: the members of `RmtRs::Credentials::Converted`.
+fn convert_passwords(ruby: &Ruby, after: u64) -> Result<RArray, Error> {
+    guarded(ruby, || {
+        let converted = runtime::run(ruby, |registration, _| async move {
+            registration.convert_passwords(after).await
+        })?;
+        let Converted {
+            seen,
+            hashed,
+            left,
+            last,
+        } = converted;
+        let members = ruby.ary_new_capa(4);
+        for count in [seen, hashed, left] {
+            members.push(count)?;
+        }
+        members.push(last)?;
+        Ok(members)
+    })
+}
+
+/// `RmtRs::Native.hashes_computed`: by this process, since it first needed the library.
+fn hashes_computed(ruby: &Ruby) -> Result<u64, Error> {
+    guarded(ruby, || {
+        runtime::run(ruby, |registration, _| async move {
+            Ok(registration.hashes_computed())
+        })
+    })
+}
+
 /// `RmtRs::Native.health`: the answer's body. Needs neither the runtime nor the database.
 fn health() -> &'static str {
     registration::health()
@@ -366,6 +451,11 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_module_function("installer", function!(installer, 2))?;
     native.define_module_function("subscription", function!(subscription, 1))?;
     native.define_module_function("subscription_products", function!(subscription_products, 3))?;
+    native.define_module_function("compare_passwords", function!(compare_passwords, 3))?;
+    native.define_module_function("password_to_store", function!(password_to_store, 2))?;
+    native.define_module_function("count_passwords", function!(count_passwords, 1))?;
+    native.define_module_function("convert_passwords", function!(convert_passwords, 1))?;
+    native.define_module_function("hashes_computed", function!(hashes_computed, 0))?;
     native.define_module_function("health", function!(health, 0))?;
     native.define_module_function("listen", function!(listen, 1))?;
     rack::define(ruby, &native)?;

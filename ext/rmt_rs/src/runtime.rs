@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use magnus::{Error as RubyError, Ruby};
 use registration::{
-    DatabaseConfig, Error, Failure, Gauges, Progress, Registration, Written, measured,
+    DatabaseConfig, Error, Failure, Gauges, Keeping, Progress, Registration, Written, measured,
 };
 use serde::Deserialize;
 use tokio::runtime::{Builder, Handle};
@@ -28,6 +28,8 @@ use crate::{errors, gvl, measures};
 #[serde(deny_unknown_fields)]
 pub struct Config {
     database: DatabaseConfig,
+    /// Where some passwords may be hashes.
+    credentials: Option<Keeping>,
     /// Milliseconds a Ruby thread waits for an operation.
     deadline_ms: u64,
 }
@@ -138,6 +140,7 @@ fn progress(ruby: &Ruby) -> Result<Progress, RubyError> {
 pub fn shut_down(ruby: &Ruby) {
     let Some(instance) = current() else { return };
     CURRENT.clear();
+    instance.registration.close_passwords();
     let (slot, sender) = Slot::new();
     let store = instance.registration.store().clone();
     instance.handle.spawn(async move {
@@ -190,7 +193,10 @@ impl Process {
         Ok(Self {
             handle,
             alive: Mutex::new(Some(alive)),
-            registration: Registration::new(&config.database)?,
+            registration: match config.credentials {
+                Some(keeping) => Registration::new(&config.database)?.with_passwords(keeping),
+                None => Registration::new(&config.database)?,
+            },
             deadline: Duration::from_millis(config.deadline_ms),
             generation: gvl::generation(),
         })

@@ -32,10 +32,12 @@ pub(crate) struct Told {
     pub included: bool,
 }
 
-/// A system with the given credentials.
+/// A system with the given credentials, or with the login alone.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
     pub row: SystemRow,
+    /// The database takes what is stored for the password that was sent.
+    pub same_password: bool,
     /// The database takes its token for the one that was sent; they may differ in case.
     pub alike: bool,
     /// The catalog's version, if it has one.
@@ -47,11 +49,13 @@ pub(crate) struct Candidate {
 impl Session {
     /// All systems with this login and password, the oldest first. What is equal is the table's
     /// collation's to say: case and trailing spaces do not count
-    /// (RMT: `System.get_by_credentials`).
+    /// (RMT: `System.get_by_credentials`). With `any_password` all those with the login: what they have stored
+    /// may be a hash, which the database cannot compare.
     pub(crate) async fn systems_by_credentials(
         &mut self,
         login: &str,
         password: &str,
+        any_password: bool,
         token: Option<&str>,
         question: Option<&Question>,
     ) -> Result<Vec<Candidate>, Interruption> {
@@ -64,19 +68,32 @@ impl Session {
             self.version()
         ));
         query.push_bind(token).push(" AS alike");
+        if any_password {
+            query.push(", systems.password = ").push_bind(password);
+            query.push(" AS same_password");
+        }
         if let Some(question) = question {
             push_question(&mut query, question);
         } else {
             query.push(" FROM systems");
         }
         query.push(" WHERE systems.login = ").push_bind(login);
-        query.push(" AND systems.password = ").push_bind(password);
+        if any_password {
+            query.push(" AND systems.password IS NOT NULL");
+        } else {
+            query.push(" AND systems.password = ").push_bind(password);
+        }
         query.push(" ORDER BY systems.id");
         let rows = query.build().fetch_all(self.connection()).await?;
-        let candidate = |row| {
-            let alike: Option<i64> = Row::try_get_unchecked(row, "alike")?;
+        let candidate = |row: &MySqlRow| {
+            let alike: Option<i64> = row.try_get_unchecked("alike")?;
+            let same_password: Option<i64> = match any_password {
+                true => row.try_get_unchecked("same_password")?,
+                false => Some(1),
+            };
             Ok(Candidate {
                 row: SystemRow::from_row(row)?,
+                same_password: same_password == Some(1),
                 alike: alike == Some(1),
                 version: row.try_get_unchecked("version_of_all")?,
                 told: match question {

@@ -21,7 +21,7 @@ pub struct SystemRow {
     pub id: u64,
     /// Compared by the database without case.
     pub login: String,
-    /// As `login`.
+    /// As `login`, or a hash.
     #[debug("[secret]")]
     pub password: String,
     /// As the client named itself.

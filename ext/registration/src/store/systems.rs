@@ -16,7 +16,7 @@ use crate::source::{microseconds, whole_seconds};
 pub struct NewSystem {
     /// Unpredictable and unique; not checked against the table, 128 random bits are.
     pub login: String,
-    /// Unpredictable.
+    /// Unpredictable, or a hash of that.
     #[debug("[secret]")]
     pub password: String,
     /// As the client named itself.
@@ -35,8 +35,8 @@ impl NewSystem {
 
     /// At least as many bytes as it takes in a statement for several.
     pub(crate) fn row_length(&self) -> usize {
-        // Login, password, times, types of the values, a bit each for NULL.
-        const REST: usize = 256;
+        // Login, password (a hash at most), times, types of the values, a bit each for NULL.
+        const REST: usize = 512;
         self.length() + REST
     }
 }
