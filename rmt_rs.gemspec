@@ -18,8 +18,8 @@ Gem::Specification.new do |spec|
   # The first that builds extensions with Cargo.
   spec.required_rubygems_version = '>= 3.3.11'
   # Cargo reads no manifest that names a bench which is not there.
-  spec.files = Dir['Cargo.{toml,lock}', 'ext/*/Cargo.toml', 'ext/*/{src,benches}/**/*.rs', 'lib/**/*.{rb,sql,tt}', 'sig/*.rbs',
-                   'LICENSE', 'README.md', 'CHANGELOG.md', 'docs/**/*', base: __dir__]
+  spec.files = Dir['Cargo.{toml,lock}', 'ext/*/Cargo.toml', 'ext/*/{src,benches}/**/*.rs', 'lib/**/*.{rb,rake,sql,tt}',
+                   'sig/*.rbs', 'LICENSE', 'README.md', 'CHANGELOG.md', 'docs/**/*', base: __dir__]
   # RubyGems builds it with Cargo; the crate has the gem's name.
   spec.extensions = ['ext/rmt_rs/Cargo.toml']
   spec.require_paths = ['lib']

@@ -121,18 +121,13 @@ module RmtRs
     # @return [void]
     # @raise [ConfigurationError]
     def switch_on(configuration, application:, database:)
-      native = configuration.to_native(database)
+      Credentials.check(configuration) if configuration.hashes?
       Native.load!
-      Native.configure(native)
-      survey = Survey.new(application.root)
-      reasons = survey.reasons
-      @operations = reasons.select { |_, why| why.empty? }.keys.to_set
-      @flag = Flag.new(configuration) { open_rack_door }
-      follow(survey)
-      @rack_door = -> { Doors::Rack.open(application, survey) }
-      learn_columns_at_boot if @operations.any?
-      report(configuration, reasons.reject { |_, why| why.empty? })
+      Native.configure(configuration.to_native(configuration.off? ? nil : database))
+      take_over(configuration, application) unless configuration.off?
+      Credentials.report(configuration) if configuration.hashes?
     rescue LoadError, InternalError => e
+      Credentials.unusable(configuration, e) if configuration.hashes?
       @operations = Set.new
       logger&.error("rmt_rs #{VERSION}: off, Ruby answers everything: #{e.message}")
     end
@@ -333,12 +328,19 @@ module RmtRs
 
     private
 
-    def follow(survey)
+    def take_over(configuration, application)
+      survey = Survey.new(application.root)
+      reasons = survey.reasons
+      @operations = reasons.select { |_, why| why.empty? }.keys.to_set
+      @flag = Flag.new(configuration) { open_rack_door }
       @honoured_callbacks = survey.honoured if @operations.any?
       @plugin_urls = survey.plugin_urls?
       @survey = survey
       @looks = {}
       @onlookers = {}
+      @rack_door = -> { Doors::Rack.open(application, survey) }
+      learn_columns_at_boot if @operations.any?
+      report(configuration, reasons.reject { |_, why| why.empty? })
     end
 
     def learn_columns
@@ -356,9 +358,7 @@ module RmtRs
     def open_rack_door
       return unless @rack_door && @system_defaults && @flag.rack?
 
-      open = @rack_door
-      @rack_door = nil
-      open.call
+      @rack_door.tap { @rack_door = nil }.call
     end
 
     def json(value)

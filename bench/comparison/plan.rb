@@ -90,9 +90,11 @@ module Comparison
     # The host app's own registrations are not RMT's: it serves just enough of them for its tests.
     #
     # @param scenario [Scenario]
-    # @return [Array<String>] through which it is measured
+    # @return [Array<String>] through which it is measured; with a variant of the scenario behind the name. RMT's own Ruby is
+    #   what all others are compared with, and has none
     def doors_of(scenario)
-      rmt || !scenario.registers? ? doors : doors - %w[off]
+      doors = rmt || !scenario.registers? ? self.doors : self.doors - %w[off]
+      doors.flat_map { |door| [door, *(scenario.variants.map { |variant| "#{door}+#{variant}" } unless door == 'off')] }
     end
 
     # @param scenario [Scenario]

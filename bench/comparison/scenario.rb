@@ -2,12 +2,13 @@
 
 module Comparison
   # What can be measured. `unit`: what is done again and again, in the singular; `about`: for the report; `settings`:
-  # names of the environment variables that its script knows; `warm_up`: script and environment of what is done before.
+  # names of the environment variables that its script knows; `warm_up`: script and environment of what is done before;
+  # `variants`: how passwords are stored (RMT_RS_CREDENTIALS) in further trials of each door.
   # Where it is not its own: `script`, what that is told besides (`environment`), the catalog and the setting that says
   # how many rounds there are.
   Scenario = Struct.new(:name, :unit, :about, :endpoints, :settings, :warm_up, :script, :environment, :catalog, :rounds,
-                        keyword_init: true) do
-    def initialize(name:, script: "#{name}.js", environment: {}, rounds: 'ROUNDS', **rest)
+                        :variants, keyword_init: true) do
+    def initialize(name:, script: "#{name}.js", environment: {}, rounds: 'ROUNDS', variants: [], **rest)
       super
     end
 
@@ -42,6 +43,11 @@ module Comparison
     Scenario.new(name: 'large', unit: 'registration', endpoints: REGISTRATION, settings: %w[USERS DURATION],
                  warm_up: WARM_UP, script: 'steady.js', environment: WITHOUT_XML, catalog: 'large',
                  about: 'As registration, on the large catalog: %<USERS>d instances at a time, for %<DURATION>d s.'),
+    Scenario.new(name: 'credentials', unit: 'registration', endpoints: REGISTRATION + XML, settings: %w[USERS DURATION],
+                 warm_up: WARM_UP, script: 'steady.js', variants: %w[argon2id],
+                 about: 'As steady, with passwords stored as they are and, +argon2id behind the door, as hashes: %<USERS>d ' \
+                        'instances at a time register, one registration after the other, for %<DURATION>d s, and zypper reads ' \
+                        'the XML of their services.'),
     Scenario.new(name: 'ramp', unit: 'registration', endpoints: REGISTRATION + XML, warm_up: WARM_UP,
                  settings: %w[RAMP_FROM RAMP_TO RAMP_FACTOR RAMP_STEP RAMP_LIMIT RAMP_USERS],
                  about: 'Registrations, with the XML that zypper reads, arrive at a rate that is raised by the factor ' \

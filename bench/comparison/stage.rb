@@ -65,11 +65,13 @@ module Comparison
       @mariadb.stop
     end
 
+    # @param door [String] with a variant of the scenario behind its name, perhaps
     # @yieldparam host [Host] the application with this door, running
     # @return [Object] what the block gave
     # @raise [Host::Error]
     def with_host(door)
-      host = host(door).start
+      door, variant = door.split('+', 2)
+      host = host(door, env: variant ? { 'RMT_RS_CREDENTIALS' => variant } : {}).start
       yield host
     ensure
       host&.stop

@@ -6,6 +6,7 @@ require 'json'
 require 'yaml'
 require_relative 'database'
 require_relative 'errors'
+require_relative 'hash_cost'
 
 module RmtRs
   # What an operator may set: `rmt_rs:` in RMT's settings (`/etc/rmt.conf`), each key overridden by
@@ -26,6 +27,9 @@ module RmtRs
     # systems, of which Rust does no more than that.
     ENDPOINTS = %i[announce update deregister show activate upgrade destroy synchronize activations service legacy_service
                    installer subscription_products health authenticate].freeze
+
+    # `plaintext`: as RMT does. `argon2id`: as hashes.
+    CREDENTIALS = %w[plaintext argon2id].freeze
 
     WHOLE = lambda do |range|
       ->(value) { Integer(value.to_s, exception: false)&.then { |number| number if range.cover?(number) } }
@@ -72,6 +76,13 @@ module RmtRs
       max_wait: Key.new(50.0, SECONDS[1..3600], 'seconds from 1 to 3600'),
       # Where health is answered besides: only this machine's proxy and monitoring are to reach it.
       health_listen: Key.new(nil, LOCAL, 'an address of this machine alone and a port, such as 127.0.0.1:4225'),
+      # How the passwords of systems are stored. With this key at all, hashes that are there are verified; see
+      # docs/credentials.md.
+      credentials: Key.new(nil, ->(value) { value.to_s if CREDENTIALS.include?(value.to_s) }, CREDENTIALS.join(', ')),
+      # What a hash costs: KiB, passes over them, lanes.
+      credentials_memory: Key.new(19_456, WHOLE[7168..262_144], 'KiB from 7168 to 262144'),
+      credentials_iterations: Key.new(2, WHOLE[1..64], 'a whole number from 1 to 64'),
+      credentials_parallelism: Key.new(1, WHOLE[1..16], 'a whole number from 1 to 16'),
       # Parts of the database configuration that differ from Rails'.
       host: Key.new(nil, TEXT, 'a host name or address'),
       port: Key.new(nil, WHOLE[1..65_535], 'a port number from 1 to 65535'),
@@ -94,9 +105,11 @@ module RmtRs
     DATABASE = %i[host port socket username password database pool ssl_mode sslca sslcert sslkey].freeze
     # Variables of that prefix that are no keys.
     OTHER_VARIABLES = %w[RMT_RS_LIBRARY].freeze
+    # What is looked at with the door `off`, too: a system whose password is a hash must not be locked out by that.
+    COST = %i[credentials_memory credentials_iterations credentials_parallelism].freeze
     # Connections besides one for each of Puma's threads: who stops waiting leaves a write behind that goes on.
     SPARE_CONNECTIONS = 2
-    private_constant :OTHER_VARIABLES, :SPARE_CONNECTIONS
+    private_constant :COST, :OTHER_VARIABLES, :SPARE_CONNECTIONS
 
     # Reads RMT's settings, when there are any, and the environment.
     #
@@ -104,10 +117,10 @@ module RmtRs
     # @return [Configuration]
     # @raise [ConfigurationError]
     def self.load(environment: ENV)
-      return new({}, environment) if environment['RMT_RS_DOOR'] == 'off'
-
       settings = defined?(::Settings) && ::Settings.respond_to?(:[]) ? ::Settings[:rmt_rs] : nil
       unless settings.nil? || settings.respond_to?(:to_hash)
+        return new({}, environment) if environment['RMT_RS_DOOR'] == 'off'
+
         raise ConfigurationError, "rmt_rs: #{settings.inspect}: allowed are keys with values, such as door: controller"
       end
 
@@ -151,19 +164,15 @@ module RmtRs
     # @param settings [Hash] the `rmt_rs:` section
     # @param environment [Hash{String => String}]
     # @raise [ConfigurationError] for an unknown key or a value that is not allowed. With the door
-    #   `off` only the door is looked at: the switch must work whatever else is wrong.
+    #   `off` only the door is looked at, and how passwords are stored, and nothing is raised for the latter: the switch
+    #   must work whatever else is wrong.
     def initialize(settings, environment)
       given = settings.transform_keys(&:to_sym)
       # YAML reads a bare `off` as false.
       given[:door] = 'off' if given[:door] == false
       given.merge!(from_environment(environment))
       @values = { door: read(:door, given[:door]) }
-      return if off?
-
-      unknown = (given.keys - KEYS.keys).map { |key| "unknown key #{key}" } + unknown_variables(environment)
-      raise ConfigurationError, "rmt_rs: #{unknown.first}: allowed are #{KEYS.keys.join(', ')}" if unknown.any?
-
-      @values = KEYS.to_h { |key, _| [key, read(key, given[key])] }
+      off? ? read_credentials(given) : read_all(given, environment)
     end
 
     # @return [String] one of {DOORS}
@@ -239,13 +248,27 @@ module RmtRs
       "#<#{self.class} #{@values.compact.keys.map { |key| "#{key}: #{shown(key)}" }.join(', ')}>"
     end
 
+    # @return [String, nil] one of {CREDENTIALS}; nil when nobody has ever asked for hashes
+    def credentials
+      @values[:credentials]
+    end
+
+    # @return [Boolean] whether some passwords may be stored as hashes
+    def hashes?
+      !credentials.nil?
+    end
+
     # What {Native.configure} takes.
     #
-    # @param rails [Hash{Symbol => Object}] ActiveRecord's configuration_hash
+    # @param rails [Hash{Symbol => Object}, nil] ActiveRecord's configuration_hash; nil where Rust needs no database, as with
+    #   the door `off`
     # @param web_threads [Integer] threads that may have a request each at the same time
+    # @param deadline [Float] seconds
     # @return [String] JSON
     # @raise [ConfigurationError] when the database configuration cannot be followed
-    def to_native(rails, environment: ENV, web_threads: self.class.web_threads)
+    def to_native(rails, environment: ENV, web_threads: self.class.web_threads, deadline: @values[:deadline])
+      return JSON.generate(database: { username: '', database: '' }, **common(KEYS[:deadline].default)) if rails.nil?
+
       own = @values.slice(*DATABASE).compact
       milliseconds = ->(key) { (@values[key] * 1000).to_i }
       database = Database.resolve(Database.override(rails, own), environment: environment)
@@ -254,7 +277,7 @@ module RmtRs
         database: database.merge(connect_timeout_ms: milliseconds[:connect_timeout],
                                  pool_timeout_ms: milliseconds[:connect_timeout],
                                  statement_timeout_ms: milliseconds[:deadline]),
-        deadline_ms: milliseconds[:deadline]
+        **common(deadline)
       )
     end
 
@@ -264,6 +287,31 @@ module RmtRs
     attr_accessor :values
 
     private
+
+    def common(deadline)
+      memory, iterations, parallelism = @values.values_at(*COST)
+      cost = { memory: memory, iterations: iterations, parallelism: parallelism }
+      { credentials: (hashes? ? { hash: credentials == 'argon2id', cost: cost } : nil), deadline_ms: (deadline * 1000).to_i }
+    end
+
+    def read_all(given, environment)
+      unknown = (given.keys - KEYS.keys).map { |key| "unknown key #{key}" } + unknown_variables(environment)
+      raise ConfigurationError, "rmt_rs: #{unknown.first}: allowed are #{KEYS.keys.join(', ')}" if unknown.any?
+
+      @values = KEYS.to_h { |key, _| [key, read(key, given[key])] }
+      HashCost.check(*@values.values_at(*COST))
+    end
+
+    # With the door `off`: what is not understood means that hashes may be there.
+    def read_credentials(given)
+      return if given[:credentials].nil?
+
+      keys = [:credentials, *COST]
+      keys.each { |key| @values[key] = read(key, given[key]) }
+      HashCost.check(*@values.values_at(*COST))
+    rescue ConfigurationError
+      @values.merge!(keys.to_h { |key| [key, KEYS[key].default] }, credentials: 'plaintext')
+    end
 
     def from_environment(environment)
       KEYS.keys.to_h { |key| [key, environment["RMT_RS_#{key.to_s.upcase}"]] }

@@ -90,6 +90,24 @@ module RmtRs
   # @!method self.subscription_products(subscription_id, parameters, look)
   #   See {RmtRs.subscription_products}.
   #   @return [String]
+  # @!method self.compare_passwords(login, password, stored)
+  #   Computes a hash at least, unless one is known to fit: also for nobody, so that it takes as long.
+  #   @param stored [Array<String>] hashes
+  #   @return [Array<Array(Boolean, Boolean)>] of each whether it is of the password, and whether it is to stay
+  #   @raise [Error]
+  # @!method self.password_to_store(login, password)
+  #   @return [String] a hash, or the password itself, as the configuration says
+  #   @raise [Error]
+  # @!method self.count_passwords(after)
+  #   @param after [Integer] the id before the first one that is counted
+  #   @return [Array] the members of {Credentials::Census}
+  #   @raise [Error]
+  # @!method self.convert_passwords(after)
+  #   @param after [Integer] the id before the first one that is converted
+  #   @return [Array] the members of {Credentials::Converted}
+  #   @raise [Error]
+  # @!method self.hashes_computed
+  #   @return [Integer] how many this process has computed
   # @!method self.health
   #   See {RmtRs.health}.
   #   @return [String]

@@ -144,13 +144,13 @@ module RmtRs
     end
 
     # @return [String, nil] where `code` is, when that is neither Rails, nor a library it or RMT is
-    #   built from, nor RMT's own app
+    #   built from, nor this gem, nor RMT's own app
     def foreign_place(code)
       file, line = location(code)
       return 'an unknown place' unless file
 
       file = File.realpath(file) if File.exist?(file)
-      return if file.start_with?("#{@root}/app/", "#{@root}/lib/", *@rails, *libraries)
+      return if file.start_with?("#{@root}/app/", "#{@root}/lib/", "#{@own}/", *@rails, *libraries)
 
       "#{file.delete_prefix("#{@root}/")}:#{line}"
     end

@@ -24,20 +24,24 @@ ONLY_OLD_RAILS = (Rails::VERSION::MAJOR > 6 ? %w[announce-hwinfo-nested] : []).f
 # CASES=glob runs other conversations than the supported ones; run.rb runs them against a server that
 # is up already, such as a real RMT.
 RSpec.describe 'recorded conversations' do
-  SUPPORTED_CASES.each do |door, supported|
+  [*SUPPORTED_CASES.map { |door, supported| [door, supported, 'plaintext'] },
+   # What is stored as a password is all that differs there.
+   ['rack', SUPPORTED_CASES['rack'], 'argon2id']].each do |door, supported, credentials|
     cases = (ENV.key?('CASES') ? [ENV['CASES']] : supported).flat_map { |pattern| Conformance.cases(pattern) }
     cases.reject! { |conversation| (BEYOND_HOST_APP + ONLY_OLD_RAILS).include?(conversation.name) } unless ENV.key?('CASES')
     cases.map! { |conversation| conversation.in_words(OTHER_WORDS) }
 
-    describe "with the door #{door}" do
+    hashed = credentials == 'argon2id'
+
+    describe "with the door #{door}#{', and passwords as hashes' if hashed}" do
       before(:context) do
         if door != 'off' && !Host.native_library
           raise 'the Rust core is not compiled, so this door would prove nothing; run rake compile first'
         end
 
-        database = SuiteDatabase.fresh("conformance_#{door}")
-        @host = Host.new(database_url: database.url, door: door).start
-        @runner = Conformance::Runner.new(url: @host.url, database: database.url).prepare
+        database = SuiteDatabase.fresh("conformance_#{door}_#{credentials}")
+        @host = Host.new(database_url: database.url, door: door, env: hashed ? { 'RMT_RS_CREDENTIALS' => credentials } : {}).start
+        @runner = Conformance::Runner.new(url: @host.url, database: database.url, except: hashed ? %w[password] : []).prepare
       end
 
       # Ruby gives the same answers, so they alone do not tell who gave them.

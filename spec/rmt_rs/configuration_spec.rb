@@ -140,4 +140,43 @@ RSpec.describe RmtRs::Configuration do
       expect { described_class.load }.to raise_error(RmtRs::ConfigurationError, /rmt_rs: "controller": allowed are keys/)
     end
   end
+
+  describe 'credentials' do
+    def cost(**settings)
+      { 'credentials' => 'argon2id', **settings.transform_keys { |key| "credentials_#{key}" } }
+    end
+
+    it 'are plain unless switched on, with the cost that OWASP recommends' do
+      expect(native['credentials']).to be_nil
+      expect(configuration({ door: 'controller' })).not_to be_hashes
+      expect(native({ 'credentials' => 'argon2id' })['credentials'])
+        .to eq('hash' => true, 'cost' => { 'memory' => 19_456, 'iterations' => 2, 'parallelism' => 1 })
+      expect(native({}, { 'RMT_RS_CREDENTIALS' => 'plaintext' })['credentials']).to include('hash' => false)
+    end
+
+    it 'takes a cost that is worth it' do
+      expect(native(cost(memory: 7168, iterations: 5))['credentials'])
+        .to include('cost' => { 'memory' => 7168, 'iterations' => 5, 'parallelism' => 1 })
+      expect(native(cost(memory: 262_144, iterations: 64, parallelism: 16))['credentials']['cost']['parallelism']).to eq(16)
+    end
+
+    { 'too little memory' => { memory: 7167 }, 'too little for so few iterations' => { memory: 19_455 },
+      'one iteration' => { iterations: 1 }, 'five iterations with too little' => { memory: 7167, iterations: 5 },
+      'no lanes' => { parallelism: 0 }, 'more than a process can bear' => { memory: 262_145 } }.each do |what, given|
+      it "refuses #{what}" do
+        expect { native(cost(**given)) }.to raise_error(RmtRs::ConfigurationError, /credentials_/)
+      end
+    end
+
+    it 'are looked at with the door off, and never keep it from being off' do
+      off = ->(settings) { configuration({ door: 'off', **settings }) }
+      expect(off[{ credentials: 'argon2id' }].credentials).to eq('argon2id')
+      expect(off[{}]).not_to be_hashes
+      [{ credentials: 'argon2' }, { credentials: 'argon2id', credentials_memory: 8 }].each do |mistaken|
+        expect(off[mistaken]).to be_off
+        expect(off[mistaken].credentials).to eq('plaintext')
+        expect(JSON.parse(off[mistaken].to_native(nil)).dig('credentials', 'cost', 'memory')).to eq(19_456)
+      end
+    end
+  end
 end
