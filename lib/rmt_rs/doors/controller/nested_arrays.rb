@@ -3,15 +3,19 @@
 module RmtRs
   module Doors
     module Controller
-      # Rails 6.1 drops arrays within arrays from what `permit` lets through, and so does the core. Later ones keep them.
+      # Rails 6.1 drops arrays within arrays from what `permit` lets through whole ({WHOLE}), and so does the core. Later ones
+      # keep them.
       module NestedArrays
+        # What RMT permits with all that is in it.
+        WHOLE = %w[hwinfo system_profiles].freeze
+
         class << self
           # @param parameters [Hash] as a request has them
           # @return [Hash] the same
           # @raise [Declined] when this Rails would make something else of them than the core
           def checked(parameters)
             @rails_keeps = rails_keeps? if @rails_keeps.nil?
-            raise Declined, 'an array within an array' if @rails_keeps && among?(parameters)
+            raise Declined, 'an array within an array' if @rails_keeps && among?(parameters.slice(*WHOLE))
 
             parameters
           end
