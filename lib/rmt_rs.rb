@@ -12,34 +12,21 @@ require_relative 'rmt_rs/flag'
 require_relative 'rmt_rs/metrics'
 require_relative 'rmt_rs/native'
 require_relative 'rmt_rs/occurrence'
+require_relative 'rmt_rs/schema'
 
 # RMT's registration path in Rust.
 #
 # Loaded by Bundler (in RMT's Gemfile) or by RMT itself (as `engines/rmt_rs/lib/rmt_rs.rb`), it hooks
 # into Rails by {Railtie} and does nothing until the flag says so: see {Configuration}.
 module RmtRs
-  # The columns of what Rust reads or copies as a whole.
-  COLUMNS = {
-    'System' => %w[id login password hostname registered_at last_seen_at created_at updated_at scc_registered_at
-                   scc_system_id system_token system_information instance_data proxy_byos_mode pubcloud_reg_code],
-    'Activation' => %w[id service_id system_id created_at updated_at subscription_id],
-    'Product' => %w[id name description shortname former_identifier product_type product_class release_type
-                    release_stage identifier version arch eula_url free cpe friendly_version],
-    'Subscription' => %w[id regcode name kind status starts_at expires_at system_limit systems_count virtual_count
-                         created_at updated_at]
-  }.freeze
-  # The operations that do, and of which models.
-  READING = {
-    %i[authenticate update deregister] => %w[System Activation], %i[subscription_products] => %w[Subscription],
-    %i[require_product load_subscription activate show upgrade destroy synchronize] => COLUMNS.keys
-  }.freeze
-  # Models that Rails asks for their columns before an action: those, and others that controllers are named after.
-  ASKED_FOR_COLUMNS = [*COLUMNS.keys, 'Service'].freeze
+  # Models that Rails asks for their columns before an action, because records are made of what Rust read, or controllers
+  # are named after them.
+  ASKED_FOR_COLUMNS = %w[System Activation Product Subscription Service].freeze
   # As many looks of answers are remembered.
   LOOKS = 32
   # The operations that can do without reading the catalog.
   REMEMBERING = %i[require_product activate show upgrade destroy activations service].freeze
-  private_constant :COLUMNS, :READING, :ASKED_FOR_COLUMNS, :LOOKS, :REMEMBERING
+  private_constant :ASKED_FOR_COLUMNS, :LOOKS, :REMEMBERING
 
   @counters = Counters.new
   @operations = Set.new
@@ -347,7 +334,7 @@ module RmtRs
       reach
       # What wraps the parameters asks for the names.
       ASKED_FOR_COLUMNS.filter_map(&:safe_constantize).each(&:attribute_names)
-      leave_unknown_columns_to_ruby
+      leave_altered_tables_to_ruby
       @system_defaults = ::System.columns_hash.transform_values(&:default).freeze
       # What may be answered there is known with the columns.
       open_rack_door
@@ -368,21 +355,13 @@ module RmtRs
       raise Declined, 'parameters that JSON cannot express'
     end
 
-    # Rust reads and copies the columns it knows: with others, a record made from what it read would
-    # lie about them.
-    def leave_unknown_columns_to_ruby
-      READING.each do |operations, models|
-        unknown = models.flat_map { |model| unknown_columns(model) }
-        next if unknown.empty? || @operations.disjoint?(operations.to_set)
+    def leave_altered_tables_to_ruby
+      schema = Schema.new { |query| ActiveRecord::Base.connection.select_rows(query) }
+      left = schema.reasons.slice(*@operations)
+      return if left.empty?
 
-        @operations -= operations
-        logger&.warn("rmt_rs: #{operations.join(', ')} left to Ruby: the columns #{unknown.join(', ')} are not known")
-      end
-    end
-
-    def unknown_columns(name)
-      model = name.safe_constantize or return []
-      (model.column_names - COLUMNS.fetch(name)).map { |column| "#{model.table_name}.#{column}" }
+      @operations -= left.keys
+      logger&.warn("rmt_rs: #{left.keys.join(', ')} left to Ruby: #{left.values.flatten.uniq.join(', ')}")
     end
 
     def reach

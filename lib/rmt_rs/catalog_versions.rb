@@ -16,6 +16,8 @@ module RmtRs
     REMOVE = File.join(DIRECTORY, 'remove.sql')
     # Rows of the table; they come last.
     ROWS = 16
+    # Names of all triggers that are there.
+    INSTALLED = 'SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()'
 
     module_function
 
@@ -37,7 +39,7 @@ module RmtRs
     # @return [Boolean]
     # @raise [StandardError] what the database says
     def complete?
-      installed = yield 'SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()'
+      installed = yield INSTALLED
       return false unless (triggers - installed).empty?
 
       yield('SELECT COUNT(*) FROM rmt_rs_catalog_versions').first.to_i == ROWS

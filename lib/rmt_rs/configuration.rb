@@ -258,6 +258,12 @@ module RmtRs
       !credentials.nil?
     end
 
+    # @param rails [Hash{Symbol => Object}] ActiveRecord's configuration_hash
+    # @return [Hash{Symbol => Object}] the same for Rust's account and server
+    def database(rails)
+      Database.override(rails, @values.slice(*DATABASE).compact)
+    end
+
     # What {Native.configure} takes.
     #
     # @param rails [Hash{Symbol => Object}, nil] ActiveRecord's configuration_hash; nil where Rust needs no database, as with
@@ -269,10 +275,9 @@ module RmtRs
     def to_native(rails, environment: ENV, web_threads: self.class.web_threads, deadline: @values[:deadline])
       return JSON.generate(database: { username: '', database: '' }, **common(KEYS[:deadline].default)) if rails.nil?
 
-      own = @values.slice(*DATABASE).compact
       milliseconds = ->(key) { (@values[key] * 1000).to_i }
-      database = Database.resolve(Database.override(rails, own), environment: environment)
-      database[:pool] = [database[:pool], web_threads + SPARE_CONNECTIONS].max if web_threads.positive? && !own.key?(:pool)
+      database = Database.resolve(database(rails), environment: environment)
+      database[:pool] = [database[:pool], web_threads + SPARE_CONNECTIONS].max if web_threads.positive? && @values[:pool].nil?
       JSON.generate(
         database: database.merge(connect_timeout_ms: milliseconds[:connect_timeout],
                                  pool_timeout_ms: milliseconds[:connect_timeout],

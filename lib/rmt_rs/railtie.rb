@@ -14,7 +14,7 @@ module RmtRs
     # Tasks serve no requests.
     rake_tasks do
       RmtRs::Railtie.in_rake = true
-      load File.expand_path('tasks/credentials.rake', __dir__)
+      Dir[File.join(__dir__, 'tasks/*.rake')].each { |file| load file }
     end
     # An RMT that has the gem in engines/ has it in no path where Rails looks.
     generators do
@@ -28,21 +28,37 @@ module RmtRs
 
       # @api private
       def make_doors(app, configuration)
+        Doors::Rack.install(app.middleware)
+        # Who only asks where they would be serves no requests.
+        return if in_rake
+
         Metrics.install
         Discretion.install(app)
         app.config.to_prepare { Doors::Controller.install }
-        Doors::Rack.install(app.middleware)
         app.middleware.insert_before(0, Doors::Entrance, configuration.max_wait)
         HealthPort.install(configuration.health_listen)
+      end
+
+      # A task that says what is wrong has to start all the same.
+      #
+      # @api private
+      # @return [Configuration, nil] nil in a task, when it is wrong
+      # @raise [ConfigurationError]
+      def configuration_at_boot
+        Configuration.load
+      rescue ConfigurationError
+        raise unless in_rake
       end
     end
 
     initializer 'rmt_rs' do |app|
-      configuration = Configuration.load
-      next if (configuration.off? && !configuration.hashes?) || Railtie.in_rake
+      configuration = Railtie.configuration_at_boot
+      next if configuration.nil? || (configuration.off? && !configuration.hashes?)
 
-      app.config.to_prepare { Credentials.install } if configuration.hashes?
+      app.config.to_prepare { Credentials.install } if configuration.hashes? && !Railtie.in_rake
       Railtie.make_doors(app, configuration) unless configuration.off?
+      next if Railtie.in_rake
+
       # Engines replace what they replace in `config.after_initialize` blocks, which they register
       # when they are loaded. This one is registered later, so it sees what they did.
       ActiveSupport.on_load(:after_initialize) do
