@@ -38,7 +38,8 @@ module RmtRs
       pool_open: Metric.new(:gauge, nil, [], 'Database connections that are open'),
       pool_busy: Metric.new(:gauge, nil, [], 'Database connections that operations have'),
       pool_waiting: Metric.new(:gauge, nil, [], 'Operations that wait for a database connection'),
-      catalog_bytes: Metric.new(:gauge, nil, [], 'Memory taken by products and answers that are remembered')
+      catalog_bytes: Metric.new(:gauge, nil, [], 'Memory taken by products and answers that are remembered'),
+      breaker_open: Metric.new(:gauge, nil, %i[operation breaker], '1 while Rust (core) or the database is not asked')
     }.freeze
     # Seconds between two looks at the gauges.
     PAUSE = 1
@@ -75,7 +76,7 @@ module RmtRs
 
       def define
         all = ALL
-        look = -> { harmlessly { show(RmtRs.gauges) } }
+        look = -> { harmlessly { show(RmtRs.gauges, RmtRs.breakers) } }
         ::Yabeda.configure do
           group(GROUP) do
             all.each { |name, metric| public_send(metric.type, name, **metric.options) }
@@ -90,7 +91,7 @@ module RmtRs
       end
 
       def gauges
-        ALL.select { |_, metric| metric.type == :gauge }.keys
+        ALL.select { |_, metric| metric.type == :gauge && metric.labels.empty? }.keys
       end
 
       # An answer must not be lost over its metrics.
@@ -110,7 +111,7 @@ module RmtRs
         end
         measure(operation, payload)
         count(operation, payload)
-        look_now_and_then(payload[:gauges])
+        look_now_and_then(payload)
       end
 
       def measure(operation, payload)
@@ -130,15 +131,18 @@ module RmtRs
         end
       end
 
-      def look_now_and_then(values)
+      def look_now_and_then(payload)
         now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
         return if @looked && now - @looked < PAUSE
 
         @looked = now
-        show(values)
+        show(payload[:gauges], payload[:breakers])
       end
 
-      def show(values)
+      def show(values, breakers)
+        breakers.each do |operation, states|
+          states.each { |name, state| group.breaker_open.set({ operation: operation, breaker: name }, state == :closed ? 0 : 1) }
+        end
         return unless values
 
         @gauged = Process.pid

@@ -12,8 +12,8 @@ module RmtRs
   # * `operation` [Symbol] `:announce`, `:activate` …
   # * `door` [Symbol] `:rack`, `:controller`, or `:rails` where it was left to Ruby from the start
   # * `outcome` [Symbol] `:rust`; `:ruby` (RMT's own code answered, or another engine's); `:refused` (4xx), `:fallback` (Ruby
-  #   answered, for Rust could not), `:unavailable` (503), `:passed` (the rack door has left it to Rails after all, and it is
-  #   told of again there), `:failed` (an exception, or another 5xx)
+  #   answered, for Rust could not), `:unavailable` (503), `:left` (the client did), `:passed` (the rack door has left it to
+  #   Rails after all, and it is told of again there), `:failed` (an exception, or another 5xx)
   # * `status` [Integer, nil] of the answer
   # * `request_id` [String, nil]
   # * `queue`, `database`, `render` [Float] milliseconds until there was a connection, with one, and to make the body
@@ -21,6 +21,7 @@ module RmtRs
   # * `hits`, `misses` [Integer] products that were remembered, and those that had to be read
   # * `together` [Integer] announces that one statement has stored
   # * `gauges` [Hash{Symbol => Integer}] see {RmtRs.gauges}
+  # * `breakers` [Hash{Symbol => Hash{Symbol => Symbol}}] see {RmtRs.breakers}
   #
   # Its duration is the time at the door.
   #
@@ -37,9 +38,9 @@ module RmtRs
     TIMINGS = %i[queue database render retries hits misses together].freeze
     # Where it is while it lasts.
     CURRENT = :rmt_rs_occurrence
-    # Of answers that nobody has counted: by the first status that is above.
-    OUTCOMES = { 400 => :ruby, 500 => :refused }.freeze
-    private_constant :TIMINGS, :CURRENT, :OUTCOMES
+    # What the counters know of how it ended; they know of more besides.
+    COUNTED = %i[rust refused fallback unavailable left].freeze
+    private_constant :TIMINGS, :CURRENT, :COUNTED
 
     class << self
       # Tells of what happens in the block, if anybody listens.
@@ -92,6 +93,9 @@ module RmtRs
     # @param outcome [Symbol] of that part of it, see {Counters#count}
     # @return [void]
     def counted(operation, outcome)
+      outcome = :unavailable if outcome == :silent
+      return unless COUNTED.include?(outcome)
+
       @payload[:fallbacks] += 1 if outcome == :fallback
       # That the system was recognised is not yet the end.
       @payload[:outcome] = outcome if operation == @operation || outcome != :rust
@@ -101,7 +105,12 @@ module RmtRs
     # @return [void]
     def answered(status)
       @payload[:status] = status
-      @payload[:outcome] ||= OUTCOMES.find { |below, _| status < below }&.last || :failed
+      @payload[:outcome] ||= case status
+                             when ...400 then :ruby
+                             when ...500 then :refused
+                             when 503 then :unavailable
+                             else :failed
+                             end
     end
 
     # The rack door has left it to Rails.
@@ -116,7 +125,7 @@ module RmtRs
     def complete
       @payload[:outcome] ||= :failed
       @payload.merge!(TIMINGS.zip(take_timings).to_h)
-      @payload[:gauges] = RmtRs.gauges
+      @payload.merge!(gauges: RmtRs.gauges, breakers: RmtRs.breakers)
     end
 
     # There is no library where it could not be loaded.

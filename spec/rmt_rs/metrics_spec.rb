@@ -9,7 +9,7 @@ RSpec.describe RmtRs::Metrics do
   it 'has names that Prometheus takes, and labels that no client chooses' do
     expect(described_class.names).to all(match(/\Armt_rs_[a-z_]+\z/))
     expect(described_class.names.uniq).to eq(described_class.names)
-    expect(described_class::ALL.values.flat_map(&:labels).uniq).to match_array(%i[operation door outcome reason])
+    expect(described_class::ALL.values.flat_map(&:labels).uniq).to match_array(%i[operation door outcome reason breaker])
     expect(described_class::ALL.values.map(&:meaning)).to all(be_a(String))
   end
 
@@ -73,7 +73,7 @@ RSpec.describe RmtRs::Metrics do
     end
 
     def shown(metrics, name)
-      metrics.lines(chomp: true).grep(/\A#{name}[ {]/).to_h { |line| line.rpartition(' ').values_at(0, 2) }
+      metrics.lines(chomp: true).grep(/\A#{Regexp.escape(name)}[ {]/).to_h { |line| line.rpartition(' ').values_at(0, 2) }
              .transform_values(&:to_f)
     end
 
@@ -102,6 +102,7 @@ RSpec.describe RmtRs::Metrics do
         expect(shown(metrics, 'rmt_rs_announces_together_sum').values).to eq([4.0])
         expect(shown(metrics, 'rmt_rs_passes_total').values.sum).to eq(door == 'rack' ? 2 : 0)
         expect(shown(metrics, 'rmt_rs_pool_size').values).to eq([7.0])
+        expect(shown(metrics, 'rmt_rs_breaker_open{operation="announce",breaker="core"}').values).to eq([0.0])
         expect(shown(metrics, 'rmt_rs_pool_open').values.first).to be_between(1, 7)
       ensure
         host&.stop

@@ -10,7 +10,7 @@ module RmtRs
         def process_action(*)
           return super unless door_operation
 
-          Occurrence.of(door_operation, takes?(door_operation) ? :controller : :rails, request.request_id) do |occurrence|
+          Occurrence.of(door_operation, ours?(door_operation) ? :controller : :rails, request.request_id) do |occurrence|
             super
             occurrence&.answered(response.status)
           rescue StandardError => e
