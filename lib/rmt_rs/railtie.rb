@@ -24,7 +24,15 @@ module RmtRs
 
     class << self
       # @api private
-      attr_accessor :in_rake
+      attr_writer :in_rake
+
+      # Some applications, RMT among them, boot before they load the tasks.
+      #
+      # @api private
+      # @return [Boolean] whether a task is carried out
+      def in_rake
+        @in_rake || (defined?(::Rake.application) && ::Rake.application.top_level_tasks.any?) || false
+      end
 
       # @api private
       def make_doors(app, configuration)

@@ -11,12 +11,13 @@ RSpec.describe 'rake rmt_rs:doctor' do
   end
 
   # Its lines by their subjects, and how it ended.
-  def examine(database, door: 'controller', engines: [], **env)
+  def examine(database, door: 'controller', engines: [], rakefile: 'Rakefile', **env)
     directory = Dir.mktmpdir
     engines.each { |name| File.symlink(File.join(Host::PROJECT, 'spec/engines', name), File.join(directory, name)) }
     environment = { 'DATABASE_URL' => database.url, 'RMT_RS_DOOR' => door, 'RAILS_ENV' => 'production', 'WEB_CONCURRENCY' => '2',
                     'RAILS_MAX_THREADS' => '5', 'HOST_APP_ENGINES' => directory }.merge(env.transform_keys(&:to_s))
-    output, status = Open3.capture2e(environment, RbConfig.ruby, '-S', 'rake', 'rmt_rs:doctor', chdir: Host::APP)
+    output, status = Open3.capture2e(environment, RbConfig.ruby, '-S', 'rake', '-f', rakefile, 'rmt_rs:doctor',
+                                     chdir: Host::APP)
     expect(output).not_to include(PrivateMariadb::PASSWORD * 2)
     [output, status.exitstatus]
   ensure
@@ -53,6 +54,16 @@ RSpec.describe 'rake rmt_rs:doctor' do
     expect(output).to match(/^failed   flag: rmt_rs: pool: "many" is not allowed: .*\n {9}-> correct that key/)
     expect(output).not_to include('s3cr3t')
     expect(status).to eq(1)
+  end
+
+  it 'does so in an application that boots before it loads its tasks, as RMT does' do
+    Dir.mktmpdir do |directory|
+      rakefile = File.join(directory, 'Rakefile')
+      File.write(rakefile, "require '#{Host::APP}/config/environment'\nRails.application.load_tasks\n")
+      output, status = examine(database('doctor_early'), rakefile: rakefile, RMT_RS_POOL: 'many')
+      expect(output).to match(/\Afailed   flag: rmt_rs: pool: "many"|\nfailed   flag: rmt_rs: pool: "many"/)
+      expect(status).to eq(1)
+    end
   end
 
   it 'finds a library that is another one' do

@@ -3,7 +3,7 @@
 namespace :rmt_rs do
   namespace :credentials do
     run = lambda do |&work|
-      require 'rmt_rs/credentials/conversion'
+      require_relative '../credentials/conversion'
       $stdout.sync = true
       work.call(RmtRs::Credentials::Conversion.new($stdout))
     rescue RmtRs::Error, RmtRs::ConfigurationError, LoadError => e

@@ -3,7 +3,7 @@
 namespace :rmt_rs do
   desc 'Say what keeps the Rust core from its work, and what mends it; fails when something has to be mended'
   task doctor: :environment do
-    require 'rmt_rs/doctor'
+    require_relative '../doctor'
     exit(1) unless RmtRs::Doctor.new(Rails.application).run
   end
 end
