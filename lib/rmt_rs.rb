@@ -343,7 +343,7 @@ module RmtRs
 
     # Once it is wanted, and it is known what may be answered there.
     def open_rack_door
-      return unless @rack_door && @system_defaults && @flag.rack?
+      return unless @rack_door && @system_defaults && (@flag.rack? || @flag.shadow.positive?)
 
       @rack_door.tap { @rack_door = nil }.call
     end

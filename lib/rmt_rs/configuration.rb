@@ -1,11 +1,11 @@
 # frozen_string_literal: true
 
-require 'erb'
 require 'ipaddr'
 require 'json'
 require 'yaml'
 require_relative 'database'
 require_relative 'errors'
+require_relative 'settings_files'
 require_relative 'hash_cost'
 
 module RmtRs
@@ -72,6 +72,8 @@ module RmtRs
       # such header is looked at.
       override_secret: Key.new(nil, ->(value) { value.to_s if value.to_s.match?(/\A[[:graph:]]{16,}\z/) },
                                'at least 16 characters without spaces'),
+      # Of a hundred requests, how many Ruby answers and Rust only rehearses, for both to be compared.
+      shadow: Key.new(0.0, SECONDS[0..100], 'a number from 0 to 100'),
       # Seconds after which a request that waits to be looked at is refused. Clients wait for 60.
       max_wait: Key.new(50.0, SECONDS[1..3600], 'seconds from 1 to 3600'),
       # Where health is answered besides: only this machine's proxy and monitoring are to reach it.
@@ -100,7 +102,7 @@ module RmtRs
     # Named in complaints, never with its value.
     SECRET = %i[password override_secret].freeze
     # What may change while RMT runs.
-    CHANGEABLE = %i[door endpoints percentage override_secret].freeze
+    CHANGEABLE = %i[door endpoints percentage override_secret shadow].freeze
     # What replaces a part of Rails' database configuration.
     DATABASE = %i[host port socket username password database pool ssl_mode sslca sslcert sslkey].freeze
     # Variables of that prefix that are no keys.
@@ -127,28 +129,12 @@ module RmtRs
       new(settings.to_h, environment)
     end
 
-    # The files that RMT reads its settings from, the later one's going before the earlier's.
-    #
-    # @return [Array<String>] empty where that is not known
-    def self.files
-      defined?(::RMT::Config::CONFIG_FILES) ? ::RMT::Config::CONFIG_FILES.map(&:to_s) : []
-    end
-
     # Reads anew what {load} has read, without changing RMT's own settings.
     #
     # @return [Configuration]
     # @raise [ConfigurationError] also for a file that is no YAML
     def self.reload(environment: ENV)
-      sections = files.select { |file| File.readable?(file) }.map do |file|
-        content = YAML.safe_load(ERB.new(File.read(file)).result, permitted_classes: [Symbol, Date, Time], aliases: true)
-        section = content.is_a?(Hash) ? content['rmt_rs'] : nil
-        next section.to_h.compact if section.nil? || section.respond_to?(:to_h)
-
-        raise ConfigurationError, "rmt_rs: #{section.inspect}: allowed are keys with values, such as door: controller"
-      end
-      new(sections.reduce({}, :merge), environment)
-    rescue YAML::Exception, SystemCallError => e
-      raise ConfigurationError, "rmt_rs: the settings cannot be read: #{e.message}"
+      new(SettingsFiles.section, environment)
     end
 
     # How many threads Puma has at most in this process: what it says itself, or what RMT is going to tell it, as
@@ -203,6 +189,11 @@ module RmtRs
     # @return [Float] of a hundred machines, how many are Rust's
     def percentage
       @values[:percentage]
+    end
+
+    # @return [Float] of a hundred requests, how many are only rehearsed
+    def shadow
+      @values.fetch(:shadow, 0.0)
     end
 
     # @return [String, nil]

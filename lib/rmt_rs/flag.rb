@@ -37,7 +37,7 @@ module RmtRs
     # @param configuration [Configuration] as RMT has booted with it
     # @param watch [Watch]
     # @yield after each change
-    def initialize(configuration, watch: Watch.new(Configuration.files), &changed)
+    def initialize(configuration, watch: Watch.new(SettingsFiles.paths), &changed)
       @booted = configuration
       @configuration = configuration
       @watch = watch
@@ -82,6 +82,11 @@ module RmtRs
     # @return [Boolean] whether the rack door answers
     def rack?
       @configuration.rack?
+    end
+
+    # @return [Float] of a hundred requests, how many are only rehearsed in Rust; see {Shadow}
+    def shadow
+      @configuration.off? ? 0.0 : @configuration.shadow
     end
 
     # Puts other settings in place of those that hold. What cannot change while RMT runs stays as it is.

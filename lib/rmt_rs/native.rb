@@ -108,6 +108,15 @@ module RmtRs
   #   @raise [Error]
   # @!method self.hashes_computed
   #   @return [Integer] how many this process has computed
+  # @!method self.rehearse(settings, understood)
+  #   Carries a request out in a transaction that is rolled back.
+  #   @param settings [Settings]
+  #   @param understood [Understood]
+  #   @return [Array] what `serve` would give; the login and the SCC ids whose rows were looked at; those rows as JSON
+  #   @raise [Error]
+  # @!method self.rows(login, scc_system_ids)
+  #   @return [String] those rows as JSON, as they are
+  #   @raise [Error]
   # @!method self.health
   #   See {RmtRs.health}.
   #   @return [String]

@@ -37,7 +37,9 @@ impl Registration {
 
     /// One job at a time, and with a pause after each.
     fn spawn_if_due(&self, version: Option<u64>) {
-        if self.memory.render_ahead(version, self.clock.now()) {
+        let due =
+            !self.store.is_rehearsing() && self.memory.render_ahead(version, self.clock.now());
+        if due {
             let registration = self.clone();
             tokio::spawn(async move { registration.render_ahead().await });
         }

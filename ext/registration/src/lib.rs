@@ -50,6 +50,7 @@ pub mod params;
 mod passwords;
 mod profiles;
 mod progress;
+mod rehearsal;
 mod service;
 mod show;
 mod source;
@@ -78,8 +79,9 @@ pub use log::{Level, LogLine};
 use passwords::Passwords;
 pub use passwords::{Census, Compared, Converted, Cost, Keeping, Kind};
 pub use progress::Progress;
+pub use rehearsal::Rehearsal;
 pub use source::{Clock, Entropy, OperatingSystem, SystemClock};
-pub use store::{ActivationKey, DatabaseConfig, Store, SubscriptionRow, SystemRow};
+pub use store::{ActivationKey, DatabaseConfig, Store, SubscriptionRow, SystemRow, Trail};
 pub use timings::{Timings, measured, measured_now};
 pub use update::Updated;
 

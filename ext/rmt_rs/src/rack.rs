@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use magnus::value::ReprValue;
 use magnus::{Class, Error, Module, Object, RArray, RModule, RString, Ruby, TryConvert, Value};
 use magnus::{function, method};
+use registration::Trail;
 use registration::http::{Answer, PARTS, Reply, Request, Settings, Understood};
 
 use crate::messages::lines;
@@ -123,6 +124,48 @@ fn serve(
     })
 }
 
+/// `RmtRs::Native.rehearse(settings, understood)`: what [`serve`] would give, without a trace of it; the login and an array of
+/// the SCC ids whose rows were looked at, or nil twice; and those rows as JSON, or nil.
+fn rehearse(
+    ruby: &Ruby,
+    settings: &SettingsObject,
+    understood: &UnderstoodObject,
+) -> Result<RArray, Error> {
+    guarded(ruby, || {
+        let settings = Arc::clone(&settings.0);
+        let understood = understood.take().ok_or_else(|| misunderstood(ruby))?;
+        let rehearsal = runtime::run(ruby, |registration, _| async move {
+            registration.rehearse(understood, &settings).await
+        })?;
+        let members = ruby.ary_new_capa(4);
+        match rehearsal.reply {
+            Reply::Pass(why) => members.push(ruby.str_new(why))?,
+            Reply::Answer(answer) => members.push(for_rack(ruby, *answer)?)?,
+        }
+        let (login, ids) = rehearsal
+            .traces
+            .map(|it| (it.login, it.scc_system_ids))
+            .unzip();
+        members.push(login)?;
+        members.push(ids)?;
+        members.push(rehearsal.rows)?;
+        Ok(members)
+    })
+}
+
+/// `RmtRs::Native.rows(login, scc_system_ids)`: rows as JSON, as [`rehearse`] has them.
+fn rows(ruby: &Ruby, login: String, scc_system_ids: Vec<i64>) -> Result<String, Error> {
+    guarded(ruby, || {
+        let traces = Trail {
+            login,
+            scc_system_ids,
+        };
+        runtime::run(ruby, |registration, _| async move {
+            registration.store().rows_of(&traces).await
+        })
+    })
+}
+
 fn for_rack(ruby: &Ruby, answer: Answer) -> Result<RArray, Error> {
     let headers = ruby.hash_new();
     for (name, value) in &answer.headers {
@@ -164,5 +207,7 @@ pub fn define(ruby: &Ruby, native: &RModule) -> Result<(), Error> {
     native.const_set("PARTS", parts)?;
     native.define_module_function("understand", function!(understand, 3))?;
     native.define_module_function("serve", function!(serve, 2))?;
+    native.define_module_function("rehearse", function!(rehearse, 2))?;
+    native.define_module_function("rows", function!(rows, 2))?;
     Ok(())
 }

@@ -4,6 +4,7 @@ require_relative 'rack/door'
 require_relative 'rack/endpoints'
 require_relative 'rack/events'
 require_relative 'rack/stack'
+require_relative '../shadow'
 
 module RmtRs
   module Doors
@@ -29,16 +30,28 @@ module RmtRs
         # @return [Array] Rack's status, headers and body
         def call(env)
           door = Rack.door
-          mine = door && door.place == @place && RmtRs.flag.rack? && env['PATH_INFO'].start_with?(*PATHS)
-          (mine && door.answer(env)) || @app.call(env)
+          return @app.call(env) unless door && door.place == @place && env['PATH_INFO'].start_with?(*PATHS)
+          return Rack.shadow.around(env) { @app.call(env) } if shadowed?(env)
+
+          (RmtRs.flag.rack? && door.answer(env)) || @app.call(env)
         ensure
           env[Doorkeeper::ADMISSION]&.finish
+        end
+
+        private
+
+        # Who answers is said already where a header says it.
+        def shadowed?(env)
+          Rack.shadow.chosen?(RmtRs.flag.shadow) && !env.key?(Flag::HEADER)
         end
       end
 
       class << self
         # @return [Door, nil] nil while it is shut
         attr_reader :door
+
+        # @return [Shadow, nil] nil while there is no door
+        attr_reader :shadow
 
         # Puts the middleware where it is shut at first.
         #
@@ -61,11 +74,21 @@ module RmtRs
           stack = Stack.new(application.config.middleware)
           operations = stack.place ? endpoints.operations : []
           events = Events.new(stack, application.config.filter_parameters, endpoints.zypper_step)
-          @door = Door.new(stack, settings(operations), events) if operations.any?
+          if operations.any?
+            door = Door.new(stack, settings(operations), events)
+            @shadow = Shadow.new(door, ledger: ledger(application))
+            @door = door
+          end
           report(stack, endpoints, operations)
         end
 
         private
+
+        def ledger(application)
+          ledger = Shadow::Ledger.new(Shadow::Ledger.directory(application))
+          at_exit { ledger.flush }
+          ledger
+        end
 
         def settings(operations)
           tokens_enabled = ::ApplicationController.new.send(:system_tokens_enabled?)
@@ -84,7 +107,8 @@ module RmtRs
         end
 
         def report(stack, endpoints, operations)
-          answered = operations.empty? ? 'answers nothing' : "answers #{operations.join(', ')}"
+          answers = RmtRs.flag.rack? ? 'answers' : 'would answer'
+          answered = operations.empty? ? "#{answers} nothing" : "#{answers} #{operations.join(', ')}"
           place = ", at the #{stack.place} of the stack" if stack.place
           why = stack.reasons + endpoints.reasons.map { |operation, reason| "#{operation} (#{reason})" }
           rest = "; why not more: #{why.join(', ')}" if why.any?

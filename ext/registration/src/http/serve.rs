@@ -126,11 +126,16 @@ impl Understood {
 
     /// The machine that sends it, as far as it says: its login, or its host name where it has none yet.
     pub fn machine(&self) -> Option<&str> {
+        match self.route.operation {
+            Operation::Announce => self.parameters.get("hostname").and_then(Value::as_str),
+            _ => self.login(),
+        }
+    }
+
+    /// The login that it is sent with.
+    pub fn login(&self) -> Option<&str> {
         match &self.sender {
             Sender::System(Some((login, _))) => Some(login),
-            _ if self.route.operation == Operation::Announce => {
-                self.parameters.get("hostname").and_then(Value::as_str)
-            }
             _ => None,
         }
     }

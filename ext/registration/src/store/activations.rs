@@ -62,7 +62,9 @@ impl Session {
         changes: &SystemChanges,
         activation: NewActivation,
     ) -> Result<Together, Interruption> {
-        let Some(assignments) = changes.as_literals() else {
+        // A rehearsal's transaction is open already, and is not to be committed.
+        let literals = changes.as_literals().filter(|_| !self.is_rehearsing());
+        let Some(assignments) = literals else {
             return Ok(Together::Apart);
         };
         let NewActivation {

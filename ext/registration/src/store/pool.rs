@@ -1,5 +1,6 @@
 //! The connection pool of a process.
 
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +10,12 @@ use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, PoolError, RecycleError, RecycleResult, TimeoutType};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, MySqlConnection, Row};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::config::{DatabaseConfig, Secret, TlsMode};
 use super::session::{Mark, Session};
+use super::stage::Stage;
 use crate::error::{Error, Failure};
 use crate::timings::{self, Timings};
 
@@ -31,6 +34,8 @@ pub struct Store {
     pool: Pool,
     config: Arc<DatabaseConfig>,
     returns_rows: Arc<AtomicBool>,
+    /// Where everything is only rehearsed.
+    stage: Option<Arc<Stage>>,
 }
 
 impl Store {
@@ -54,13 +59,29 @@ impl Store {
             pool,
             config: Arc::new(config.clone()),
             returns_rows,
+            stage: None,
         })
     }
 
+    pub(super) fn on(&self, stage: Arc<Stage>) -> Self {
+        Self {
+            stage: Some(stage),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn stage(&self) -> Option<&Arc<Stage>> {
+        self.stage.as_ref()
+    }
+
+    pub(crate) fn is_rehearsing(&self) -> bool {
+        self.stage.is_some()
+    }
+
     /// Whether the server that was last connected to answers `INSERT … RETURNING`; before the first
-    /// connection that is assumed.
+    /// connection that is assumed. Who rehearses has nobody to share a statement with.
     pub(crate) fn returns_rows(&self) -> bool {
-        self.returns_rows.load(Ordering::Relaxed)
+        self.stage.is_none() && self.returns_rows.load(Ordering::Relaxed)
     }
 
     /// A connection for one operation.
@@ -69,20 +90,22 @@ impl Store {
     /// [`Error::Refused`] when none can be opened, [`Error::Silent`] when none was free or
     /// open in time.
     pub async fn session(&self) -> Result<Session, Failure> {
+        let connection = match &self.stage {
+            Some(stage) => Lent::Stage(stage.enter().await?, Arc::clone(stage)),
+            None => Lent::Pool(self.pooled().await?),
+        };
+        let timeout = self.config.statement_timeout();
+        Ok(Session::new(connection, self.pool.clone(), timeout))
+    }
+
+    pub(super) async fn pooled(&self) -> Result<Pooled, Failure> {
         let begun = Instant::now();
         let connection = self.pool.get().await;
         timings::add(Timings {
             queue: begun.elapsed(),
             ..Timings::default()
         });
-        match connection {
-            Ok(connection) => Ok(Session::new(
-                connection,
-                self.pool.clone(),
-                self.config.statement_timeout(),
-            )),
-            Err(error) => Err(Failure::unwritten(self.refusal(error))),
-        }
+        connection.map_err(|error| Failure::unwritten(self.refusal(error)))
     }
 
     /// Connections at most, those that are open, those that are lent, and who waits for one.
@@ -114,6 +137,32 @@ impl Store {
                 self.config.connect_timeout_ms
             )),
             other => Error::Refused(other.to_string()),
+        }
+    }
+}
+
+/// Where a session's connection goes back to.
+pub(super) enum Lent {
+    Pool(Pooled),
+    Stage(OwnedMutexGuard<Connection>, Arc<Stage>),
+}
+
+impl Deref for Lent {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Pool(pooled) => pooled,
+            Self::Stage(connection, _) => connection,
+        }
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Connection {
+        match self {
+            Self::Pool(pooled) => pooled,
+            Self::Stage(connection, _) => connection,
         }
     }
 }

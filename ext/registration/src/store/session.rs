@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection, Row};
 
 use super::fault::{Fault, classify, describe};
-use super::pool::{Pool, Pooled};
+use super::pool::{Lent, Pool, Pooled};
 use crate::Progress;
 use crate::error::{Error, Failure, Written};
 use crate::source::{OperatingSystem, random_hex};
@@ -20,7 +20,7 @@ use crate::timings::Held;
 /// be taken for the answer to the next one. Operations therefore run as tasks of their own, which
 /// nobody cancels.
 pub struct Session {
-    connection: Pooled,
+    connection: Lent,
     pool: Pool,
     statement_timeout: Duration,
     writing: bool,
@@ -93,7 +93,7 @@ impl Mark {
 }
 
 impl Session {
-    pub(super) fn new(connection: Pooled, pool: Pool, statement_timeout: Duration) -> Self {
+    pub(super) fn new(connection: Lent, pool: Pool, statement_timeout: Duration) -> Self {
         Self {
             connection,
             pool,
@@ -196,12 +196,18 @@ impl Session {
 
     /// Opens a transaction; [`Session::commit`] ends it, [`Session::recover`] undoes it.
     pub(crate) async fn begin(&mut self) -> Result<(), Interruption> {
+        if self.is_rehearsing() {
+            return Ok(());
+        }
         self.transaction_is_open(true);
         self.connection.wire.execute("START TRANSACTION").await?;
         Ok(())
     }
 
     pub(crate) async fn commit(&mut self) -> Result<(), Interruption> {
+        if self.is_rehearsing() {
+            return Ok(());
+        }
         self.connection.wire.execute("COMMIT").await?;
         self.transaction_is_open(false);
         Ok(())
@@ -210,6 +216,12 @@ impl Session {
     /// Ends the session after `interruption`: undoes what is open, keeps or discards the connection,
     /// and says what may be done next and what to report if nothing is.
     pub async fn recover(self, interruption: Interruption) -> (Recovery, Failure) {
+        if self.is_rehearsing() {
+            return (
+                Recovery::None,
+                Failure::unwritten(self.stumble(interruption)),
+            );
+        }
         let error = match interruption {
             Interruption::Database(error) => error,
             Interruption::Stop(failure) => {
@@ -260,14 +272,15 @@ impl Session {
     /// Ends the session and its connection. What is idle in the pool was opened earlier and has
     /// most likely met the same fate.
     pub fn give_up(self, interruption: Interruption) -> Error {
+        if self.is_rehearsing() {
+            return self.stumble(interruption);
+        }
         drop(self.pool.retain(|_, _| false));
         self.discard();
         match interruption {
             Interruption::Stop(failure) => Error::Unavailable(failure.to_string()),
             Interruption::Database(error) => Error::Unavailable(describe(&error)),
-            Interruption::Silence(limit) => {
-                Error::Silent(format!("no answer within {} ms", limit.as_millis()))
-            }
+            Interruption::Silence(limit) => Error::Silent(silence(limit)),
         }
     }
 
@@ -300,8 +313,36 @@ impl Session {
     }
 
     fn discard(self) {
-        drop(Pooled::take(self.connection));
+        if let Lent::Pool(connection) = self.connection {
+            drop(Pooled::take(connection));
+        }
     }
+
+    /// Whether nothing of it is to last: its transaction was opened before, and is not this session's to end.
+    pub(super) fn is_rehearsing(&self) -> bool {
+        matches!(self.connection, Lent::Stage(..))
+    }
+
+    /// What comes of a failure in a rehearsal. What would be told the client is told; after anything else, which
+    /// might be tried again or might have ended the transaction, the rehearsal is over.
+    fn stumble(self, interruption: Interruption) -> Error {
+        let error = match interruption {
+            Interruption::Stop(failure) => return failure.error,
+            Interruption::Database(error) => match classify(&error) {
+                Fault::Value(complaint) => return Error::BadInput(complaint),
+                _ => Error::Unavailable(describe(&error)),
+            },
+            Interruption::Silence(limit) => Error::Unavailable(silence(limit)),
+        };
+        if let Lent::Stage(_, stage) = &self.connection {
+            stage.end();
+        }
+        error
+    }
+}
+
+pub(super) fn silence(limit: Duration) -> String {
+    format!("no answer within {} ms", limit.as_millis())
 }
 
 fn too_long() -> Error {

@@ -55,8 +55,7 @@ module RmtRs
         # @return [Array, nil] Rack's status, headers and body; nil when Rails is to answer
         def answer(env)
           started = now
-          body = env['rack.input']&.read || ''
-          understood = Native.understand(@settings, env.values_at(*Native::PARTS), body)
+          understood, body = read(env)
           return pass(env, understood) if understood.is_a?(String)
           return pass(env, 'left to Ruby') unless RmtRs.flag.decide(understood.operation.to_sym, env) { understood.machine }
 
@@ -70,7 +69,37 @@ module RmtRs
           complete(env, answer, started)
         end
 
+        # Reads a request that Rails is going to answer.
+        #
+        # @param env [Hash] Rack's
+        # @return [Native::Understood, String] or why Rust cannot answer it
+        def understand(env)
+          understood, = read(env)
+          rewind(env)
+          understood
+        end
+
+        # @param understood [Native::Understood]
+        # @return [Array] see {Native.rehearse}
+        # @raise [Error]
+        def rehearse(understood)
+          answer, *rest = Native.rehearse(@settings, understood)
+          # With what Rails adds to each answer.
+          answer[1] = @headers.merge(answer[1]) if answer.is_a?(Array)
+          [answer, *rest]
+        end
+
         private
+
+        def read(env)
+          body = env['rack.input']&.read || ''
+          [Native.understand(@settings, env.values_at(*Native::PARTS), body), body]
+        end
+
+        def rewind(env)
+          input = env['rack.input']
+          input.rewind if input.respond_to?(:rewind)
+        end
 
         def now
           Process.clock_gettime(Process::CLOCK_MONOTONIC)
@@ -78,8 +107,7 @@ module RmtRs
 
         # Leaves a request to Rails, as it came.
         def pass(env, reason)
-          input = env['rack.input']
-          input.rewind if input.respond_to?(:rewind)
+          rewind(env)
           RmtRs.count(:rack, reason)
           Occurrence.pass(reason)
           Rails.logger.debug { "rmt_rs: #{env['REQUEST_METHOD']} #{env['PATH_INFO']} goes on to Rails: #{reason}" }
