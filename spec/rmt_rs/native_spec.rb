@@ -125,26 +125,31 @@ RSpec.describe RmtRs::Native do
     end
   end
 
+  # In a process of its own: mysql2 keeps its classes where compaction moves them, and crashes at the next error.
   it 'withstands GC stress and compaction' do
-    GC.stress = true
-    10.times do |n|
-      announced = RmtRs.announce('hostname' => "gc#{n}", 'hwinfo' => { 'a' => 'x' * 100 }, 'system_profiles' => profiles)
-      expect(announced.body).to include(announced.login)
-      expect { RmtRs.announce('hostname' => 'x' * 300) }.to raise_error(RmtRs::BadInput)
-    end
-    GC.stress = false
-    if GC.respond_to?(:auto_compact=)
+    output = NativeSession.run(<<~'RUBY', 'native')
+      profiles = { 'pci_data' => { 'identifier' => 'aaaa', 'data' => 'Slot 00' } }
+      GC.stress = true
+      10.times do |n|
+        announced = RmtRs.announce('hostname' => "gc#{n}", 'hwinfo' => { 'a' => 'x' * 100 }, 'system_profiles' => profiles)
+        raise announced.body unless announced.body.include?(announced.login)
+
+        RmtRs.announce('hostname' => 'x' * 300)
+        raise 'not refused'
+      rescue RmtRs::BadInput
+        nil
+      end
+      GC.stress = false
       GC.auto_compact = true
-      Array.new(200) { |n| expect(RmtRs.announce('hostname' => "moved#{n}").hostname).to eq("moved#{n}") }
+      moved = Array.new(200) { |n| RmtRs.announce('hostname' => "moved#{n}").hostname }
+      raise 'moved' unless moved == Array.new(200) { |n| "moved#{n}" }
+
       GC.auto_compact = false
-    end
-    if GC.respond_to?(:compact)
       kept = Array.new(50) { |n| RmtRs.announce('hostname' => "compact#{n}").tap { GC.compact if (n % 10).zero? } }
-      expect(kept.map(&:hostname)).to eq(Array.new(50) { |n| "compact#{n}" })
-    end
-  ensure
-    GC.stress = false
-    GC.auto_compact = false if GC.respond_to?(:auto_compact=)
+      print kept.map(&:hostname) == Array.new(50) { |n| "compact#{n}" }
+    RUBY
+    expect(output).to eq('true')
+    expect(count('systems')).to eq(260)
   end
 
   describe 'after a fork' do

@@ -186,7 +186,7 @@ RSpec.describe 'The controller door of listings' do
     it 'is Ruby that answers after all' do
       host = Host.new(database_url: @database.url, door: 'controller', env: { 'RMT_RS_PASSWORD' => 'wr0ng' }).start
       expect_ruby(host)
-      %w[installer subscription_products legacy_service].each do |operation|
+      %w[installer subscription_products authenticate].each do |operation|
         expect(log(host)).to match(/WARN -- : rmt_rs: #{operation} left to Ruby: no database connection/)
       end
       expect(log(host)).not_to include('health left to Ruby')
