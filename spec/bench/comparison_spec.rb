@@ -153,8 +153,8 @@ RSpec.describe 'rake bench' do
 
     it 'has a report with pictures that browsers can show' do
       html, markdown = %w[report.html report.md].map { |name| File.read(File.join(@directory, name), encoding: 'UTF-8') }
-      pictures = %w[latency-steady latency-registration latency-large latency-ramp ramp latency-herd herd latency-announce
-                    latency-keepalive latency-memory memory].map { |name| "#{name}.svg" }
+      pictures = %w[latency-steady latency-registration latency-large latency-credentials latency-ramp ramp latency-herd herd
+                    latency-announce latency-keepalive latency-memory memory].map { |name| "#{name}.svg" }
       expect(html.scan(/<img src="(.+?)"/).flatten).to eq(pictures)
       expect(markdown.scan(/!\[.+?\]\((.+?)\)/).flatten).to eq(pictures)
       pictures.each do |name|

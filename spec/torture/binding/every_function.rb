@@ -54,6 +54,8 @@ class EveryFunction
     keep
     read
     serve
+    hash_passwords
+    measure
     refuse
     native(:shut_down)
   end
@@ -145,13 +147,33 @@ class EveryFunction
     settings = native(:new, json(SETTINGS), on: RmtRs::Native::Settings)
     requests.each do |expected, environment, body|
       environment['CONTENT_LENGTH'] = body.bytesize.to_s unless body.empty?
-      understood = native(:understand, settings, environment.values_at(*RmtRs::Native::PARTS), body.b)
+      understand = -> { native(:understand, settings, environment.values_at(*RmtRs::Native::PARTS), body.b) }
+      understood = understand.call
       next expect(expected == String) if understood.is_a?(String)
 
+      rehearse(settings, understand.call, expected)
       %i[operation controller action format id machine].each { |part| native(part, on: understood) }
       answer = native(:serve, settings, understood)
       expect(answer.is_a?(Array) && answer.first == expected)
     end
+  end
+
+  def rehearse(settings, understood, expected)
+    answer, login, ids, rows = native(:rehearse, settings, understood)
+    expect(answer.first == expected)
+    expect(JSON.parse(rows).key?('systems') && native(:rows, login, ids)) if login
+  end
+
+  def hash_passwords
+    stored = native(:password_to_store, @login, @password)
+    expect(native(:compare_passwords, @login, @password, [stored, 'none']).size == 2)
+    expect(native(:count_passwords, 0) && native(:convert_passwords, 0) && native(:hashes_computed))
+  end
+
+  def measure
+    expect(native(:take_timings).size == 7)
+    expect(native(:gauges).any? && native(:session_variables).any?)
+    native(:listen, '127.0.0.1:0')
   end
 
   def requests

@@ -33,7 +33,8 @@ module Torture
       rails = { adapter: 'mysql2', host: uri.host, port: uri.port, username: uri.user, password: uri.password,
                 database: database.name, encoding: 'utf8', pool: 5 }
       # Under valgrind everything takes long.
-      configuration = RmtRs::Configuration.new({ door: 'controller', deadline: 60, connect_timeout: 60 }, {})
+      configuration = RmtRs::Configuration.new({ door: 'controller', deadline: 60, connect_timeout: 60, credentials: 'argon2id',
+                                                 credentials_memory: 7168, credentials_iterations: 5 }, {})
       path = File.join(DIRECTORY, 'binding.json')
       File.write(path, configuration.to_native(rails))
       path

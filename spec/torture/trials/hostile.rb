@@ -77,7 +77,7 @@ module Torture
     def try(name, pieces, silent:, answers: 1)
       read = exchange(name, pieces, silent, answers)
       # A busy machine may be too late with it once: then it is put off, and nothing was done.
-      if read.first.status == 503
+      if read.first.status == 503 && !silent
         @counts['put off and sent again'] += 1
         read = exchange(name, pieces, silent, answers)
       end
@@ -97,6 +97,9 @@ module Torture
     def judge(name, answer, silent)
       if answer.status.nil?
         @report.violation("#{@door} door: #{name}: no answer") unless silent
+      elsif answer.status == 503 && silent
+        # Who says that nothing more will come counts as gone, for Puma as well; nothing is written for him.
+        @counts['put off for one who has left'] += 1
       elsif answer.status >= 500 && !PUMAS_STATUSES.include?(answer.status)
         return @counts["crashes of #{THEIR_OWN[name]}"] += 1 if THEIR_OWN.key?(name)
 

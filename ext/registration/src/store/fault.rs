@@ -59,6 +59,17 @@ pub(crate) fn classify(error: &sqlx::Error) -> Fault {
     }
 }
 
+/// Whether a connection could not be opened because of what the server is out of, such as disk space, and not because
+/// it wants no more connections, or not from us: those that Ruby has may still be good.
+pub(crate) fn is_unable(error: &sqlx::Error) -> bool {
+    const TOO_MANY: [u16; 5] = [1040, 1129, 1130, 1203, 1226];
+    let number = error
+        .as_database_error()
+        .and_then(|it| it.try_downcast_ref::<MySqlDatabaseError>())
+        .map(MySqlDatabaseError::number);
+    number.is_some_and(|it| !TOO_MANY.contains(&it)) && classify(error) == Fault::Server
+}
+
 /// `error` for a log. The values in a message of the server can be secret (a duplicate key is
 /// printed whole, and systems have login and password in one), so only messages that are known to
 /// hold none are printed.

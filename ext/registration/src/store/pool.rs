@@ -14,6 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::config::{DatabaseConfig, Secret, TlsMode};
+use super::fault::{describe, is_unable};
 use super::session::{Mark, Session};
 use super::stage::Stage;
 use crate::error::{Error, Failure};
@@ -127,6 +128,8 @@ impl Store {
 
     fn refusal(&self, error: PoolError<sqlx::Error>) -> Error {
         match error {
+            // What the server cannot do for us it cannot do for Ruby.
+            PoolError::Backend(error) if is_unable(&error) => Error::Unavailable(describe(&error)),
             PoolError::Backend(error) => Error::Refused(error.to_string()),
             PoolError::Timeout(TimeoutType::Wait) => Error::Silent(format!(
                 "all {} connections were busy for {} ms",
