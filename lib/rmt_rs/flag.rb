@@ -52,11 +52,18 @@ module RmtRs
     # @return [Boolean]
     def decide(endpoint, env, &machine)
       env.fetch(DECIDED) do
-        read_again if @watch.due?
+        keep_up
         rust = rust?(endpoint, machine: machine, override: env[HEADER])
         RmtRs.count(endpoint, :ruby) unless rust
         env[DECIDED] = rust
       end
+    end
+
+    # Reads the settings again when that is due. Whoever asks for a setting of a request without {decide} calls this before.
+    #
+    # @return [void]
+    def keep_up
+      read_again if @watch.due?
     end
 
     # @param endpoint [Symbol] one of {Configuration::ENDPOINTS}

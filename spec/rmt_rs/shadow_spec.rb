@@ -42,6 +42,24 @@ RSpec.describe RmtRs::Shadow do
       expect(kept.differences).to eq(['header system-token'])
     end
 
+    it 'takes a header without a value for an empty one, which is how it travels, and not for none' do
+      empty = [200, { 'System-Token' => '' }, '']
+      expect(compare(empty, [200, { 'System-Token' => nil }, ''], sent_token: '').differences).to be_empty
+      expect(compare(empty, [200, {}, ''], sent_token: '').differences).to eq(['header system-token'])
+    end
+
+    it 'expects new ids of the copy of a system, and of no other' do
+      rows = ->(created_at) { JSON.generate('systems' => [{ 'system_token' => 'sent', 'created_at' => created_at }]) }
+      differences = lambda do |created_at|
+        comparison = compare([200, headers, '[{"id":4,"system_id":2,"status":"A"}]'],
+                             [200, headers, '[{"id":7,"system_id":3,"status":"B"}]'], sent_token: 'sent')
+        comparison.rows(rows[created_at], rows[created_at])
+        comparison.differences.map { |it| it[/\S+/] }
+      end
+      expect(differences['2026-11-28 11:59:59']).to eq(['body[0].status'])
+      expect(differences['2026-11-27 11:59:59']).to eq(['body[0].id', 'body[0].system_id', 'body[0].status'])
+    end
+
     it 'compares rows, and shows no secrets' do
       row = lambda { |**columns|
         JSON.generate('systems' => [{ 'hostname' => 'a', 'created_at' => '2020-01-01 00:00:00', **columns }])

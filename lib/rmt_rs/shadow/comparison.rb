@@ -50,9 +50,15 @@ module RmtRs
           differ("number of rows in #{table}", here.size, there.size)
           here.zip(there).each { |one, other| row(table, one, other) if other }
         end
+        @differences.reject! { |it| it.match?(/\Abody\S*\.(system_)?id /) } if copied?(ruby)
       end
 
       private
+
+      # Whether a system came under a token that was not known: its copy and what belongs to it have new ids on both sides.
+      def copied?(tables)
+        tables.fetch('systems', []).any? { |it| it['system_token'] == @sent_token && recent?(it['created_at']) }
+      end
 
       def differ(what, rust, ruby)
         return if rust == ruby
@@ -67,7 +73,9 @@ module RmtRs
       end
 
       def headers(rust, ruby)
-        rust, ruby = [rust, ruby].map { |it| it.transform_keys(&:downcase).except(*IGNORED) }
+        # A header without a value travels as an empty one.
+        rust, ruby = [rust, ruby].map { |it| it.transform_keys(&:downcase).transform_values { |value| value || '' } }
+        rust, ruby = [rust, ruby].map { |it| it.except(*IGNORED) }
         (rust.keys | ruby.keys).each do |name|
           here, there = [rust, ruby].map { |it| name == 'system-token' ? token(it[name]) : it[name] }
           differ("header #{name}", here, there)

@@ -62,6 +62,14 @@ RSpec.describe 'The flag' do
     value
   end
 
+  it 'ends a shadow of all requests' do
+    with_host(door: 'rack', shadow: 100) do
+      announced_by
+      set(door: 'rack')
+      expect(eventually { announced_by && File.read(@host.log).include?('shadow: 100.0 is now 0.0') }).to be(true)
+    end
+  end
+
   %w[controller rack].each do |door|
     it "is followed by the #{door} door, and by a change of the settings at once" do
       with_host(door: door, override_secret: SECRET) do

@@ -82,12 +82,13 @@ RSpec.describe 'Shadow mode' do
     it 'says what, in the log too, shows no secret, and what Ruby has done counts' do
       announce
       expect(activate(1)).to eq(201)
-      expect(ask('put', '/connect/systems', { hostname: 'web02', online_at: ["2026-11-20:#{'1' * 24}"] })).to eq(204)
+      uptimes = ["2026-11-20:#{'1' * 24}", '2026-11-21:1']
+      expect(ask('put', '/connect/systems', { hostname: 'web02', online_at: uptimes })).to eq(204)
       expect([count('systems'), count('activations'), count('system_uptimes')]).to eq([1, 1, 0])
       result = report(ledgers)
       expect(result.differences).to include('update: number of rows in system_uptimes' => 1, 'activate: keys of body' => 1)
       log = File.read(@host.log)
-      expect(log).to match(/rmt_rs: shadow: update differs: .*number of rows in system_uptimes \(Rust 1, Ruby 0\)/)
+      expect(log).to match(/rmt_rs: shadow: update differs: .*number of rows in system_uptimes \(Rust 2, Ruby 0\)/)
       expect(log).not_to include(@credentials.last)
     end
   end

@@ -170,11 +170,20 @@ const TABLES: [(&str, &[&str], &str); 4] = [
     ),
 ];
 
+/// Bytes, which need not be a text: RMT stores there what a client sends.
+const BYTES: &str = "t.online_at_hours";
+
 /// A row as a JSON object whose values are texts, which all servers write the same.
 fn as_object(columns: &[&str]) -> String {
     let pairs: Vec<_> = columns
         .iter()
-        .map(|column| format!("'{}', CAST({column} AS CHAR)", column.split_at(2).1))
+        .map(|column| {
+            let text = match *column {
+                BYTES => format!("HEX({column})"),
+                _ => format!("CAST({column} AS CHAR)"),
+            };
+            format!("'{}', {text}", column.split_at(2).1)
+        })
         .collect();
     format!("JSON_OBJECT({})", pairs.join(", "))
 }
