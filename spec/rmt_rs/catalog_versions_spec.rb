@@ -213,10 +213,12 @@ RSpec.describe 'What is remembered of the catalog' do
           ruby(generate, directory, generator, 'invoke') if generator
           ruby(migrate, directory, url, direction) if direction
           expect(database.triggers?).to be(!direction.nil?)
+          FileUtils.mkdir_p(File.join(directory, 'tmp/rmt_rs/shadow'))
           # A second time it finds nothing.
           2.times { expect(ruby(generate, directory, 'UninstallGenerator', 'invoke', url)).to include('take the gem out') }
           expect(traces(database)).to eq([[], [], []])
           expect(Dir.glob('**/*.rb', base: directory)).to eq([])
+          expect(File.exist?(File.join(directory, 'tmp/rmt_rs'))).to be(false)
         end
       end
     end

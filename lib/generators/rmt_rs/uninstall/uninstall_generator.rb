@@ -15,7 +15,7 @@ module RmtRs
       MIGRATIONS = 'db/migrate/*_install_rmt_rs_catalog_versions.rb'
       private_constant :MIGRATIONS
 
-      desc 'Takes away what rmt_rs:install has brought: the triggers, their table, and the migration.'
+      desc 'Takes away what rmt_rs has brought: the triggers, their table, the migration, and what shadow mode has counted.'
 
       # First, for it is what can fail: the migration is still there to see then.
       #
@@ -32,6 +32,13 @@ module RmtRs
       # @return [void]
       def remove_migrations
         migrations.each { |file| remove_file(file) }
+      end
+
+      # What shadow mode has counted.
+      #
+      # @return [void]
+      def remove_counts
+        remove_dir('tmp/rmt_rs') if Dir.exist?(File.join(destination_root, 'tmp/rmt_rs'))
       end
 
       # @return [void]
