@@ -20,8 +20,8 @@ module RmtRs
   # * `retries`, `fallbacks` [Integer]
   # * `hits`, `misses` [Integer] products that were remembered, and those that had to be read
   # * `together` [Integer] announces that one statement has stored
-  # * `gauges` [Hash{Symbol => Integer}] see {RmtRs.gauges}
-  # * `breakers` [Hash{Symbol => Hash{Symbol => Symbol}}] see {RmtRs.breakers}
+  # * `gauges` [Hash] numbers by their names, see {RmtRs.gauges}
+  # * `breakers` [Hash] states by operation, see {RmtRs.breakers}
   #
   # Its duration is the time at the door.
   #

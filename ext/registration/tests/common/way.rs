@@ -46,8 +46,18 @@ async fn carry(
 ) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let answers =
-        tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let lost = Arc::new(AtomicBool::new(false));
+    let losing = Arc::clone(&lost);
+    let answers = tokio::spawn(async move {
+        let mut buffer = vec![0; 1 << 16];
+        while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
+            if losing.load(Ordering::SeqCst)
+                || to_client.write_all(&buffer[..length]).await.is_err()
+            {
+                break;
+            }
+        }
+    });
     let mut buffer = vec![0; 1 << 16];
     while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
         let packet = &buffer[..length];
@@ -56,12 +66,18 @@ async fn carry(
             .any(|bytes| bytes == text.as_bytes());
         if seen && !happened.swap(true, Ordering::SeqCst) {
             // From here on no answer passes.
-            answers.abort();
+            lost.store(true, Ordering::SeqCst);
             match accident {
-                Accident::LoseAnswer => to_server.write_all(packet).await.unwrap(),
+                Accident::LoseAnswer => {
+                    to_server.write_all(packet).await.unwrap();
+                    // There is one: the statement was carried out.
+                    answers.await.unwrap();
+                    return;
+                }
                 Accident::CutRequest => to_server.write_all(&packet[..length / 2]).await.unwrap(),
                 Accident::LoseRequest => {}
             }
+            answers.abort();
             return;
         }
         to_server.write_all(packet).await.unwrap();
