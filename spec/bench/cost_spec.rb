@@ -21,7 +21,8 @@ RSpec.describe 'The cost of an announce' do
 
   it 'is one statement' do
     # Opening a connection takes two more, and there are ten at most.
-    expect(announce(400).statements).to be_between(400, 420)
+    # Some share theirs.
+    expect(announce(400).statements).to be_between(200, 420)
   end
 
   # Processor time, both in one run: what else the machine does can only add to it.
