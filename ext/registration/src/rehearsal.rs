@@ -35,20 +35,29 @@ impl Registration {
             store: store.clone(),
             ..self.clone()
         };
+        let rehearsal = rehearsing.rehearse_here(understood, settings).await;
+        store.end_rehearsal().await;
+        rehearsal
+    }
+
+    async fn rehearse_here(
+        &self,
+        understood: Understood,
+        settings: &Settings,
+    ) -> Result<Rehearsal, Failure> {
         let login = understood.login().map(str::to_owned);
         let before = match &login {
-            Some(login) => Some(store.traces_of(login).await?),
+            Some(login) => Some(self.store.traces_of(login).await?),
             None => None,
         };
-        let reply = rehearsing
+        let reply = self
             .serve(understood, settings, &Progress::default())
             .await?;
         let traces = before.or_else(|| announced(&reply).map(Trail::of));
         let rows = match &traces {
-            Some(traces) => Some(store.rows_of(traces).await?),
+            Some(traces) => Some(self.store.rows_of(traces).await?),
             None => None,
         };
-        store.end_rehearsal().await;
         Ok(Rehearsal {
             reply,
             traces,

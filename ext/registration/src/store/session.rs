@@ -28,7 +28,7 @@ pub struct Session {
 }
 
 /// A rollback that takes longer is left to the server, by closing the connection.
-const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a statement (or several) did not go through.
 #[derive(Debug)]
@@ -341,7 +341,7 @@ impl Session {
     }
 }
 
-pub(super) fn silence(limit: Duration) -> String {
+fn silence(limit: Duration) -> String {
     format!("no answer within {} ms", limit.as_millis())
 }
 

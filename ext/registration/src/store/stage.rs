@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::{AssertSqlSafe, Executor, Row};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::fault::describe;
 use super::pool::{Connection, Pooled, Store};
-use super::session::{Interruption, Session, silence};
+use super::session::{Interruption, ROLLBACK_TIMEOUT, Session};
 use crate::error::{Error, Failure};
 
 /// Without `autocommit` even what would be its own transaction waits for a COMMIT that never comes; and nobody
@@ -66,15 +67,11 @@ impl Store {
     pub(crate) async fn rehearsing(&self) -> Result<Self, Failure> {
         let mut connection = Pooled::take(self.pooled().await?);
         let opened = connection.wire.execute(OPEN).await;
-        let stage = Stage {
+        opened.map_err(|error| Failure::unwritten(Error::Unavailable(describe(&error))))?;
+        Ok(self.on(Arc::new(Stage {
             connection: Arc::new(Mutex::new(connection)),
             over: AtomicBool::new(false),
-        };
-        let store = self.on(Arc::new(stage));
-        match opened {
-            Ok(_) => Ok(store),
-            Err(error) => Err(store.broken(error.into()).await),
-        }
+        })))
     }
 
     /// Undoes everything, and closes the connection.
@@ -83,7 +80,8 @@ impl Store {
         let mut connection = stage.connection.lock().await;
         stage.end();
         // Who waits for its locks need not wait until the server notices that the connection is closed.
-        drop(connection.wire.execute("ROLLBACK").await);
+        let undone = connection.wire.execute("ROLLBACK");
+        drop(tokio::time::timeout(ROLLBACK_TIMEOUT, undone).await);
     }
 
     /// Whose rows a request of `login` may change.
@@ -91,10 +89,7 @@ impl Store {
         let mut session = self.session().await?;
         match session.traces(login).await {
             Ok(traces) => Ok(traces),
-            Err(error) => {
-                drop(session);
-                Err(self.broken(error).await)
-            }
+            Err(error) => Err(session.recover(error).await.1),
         }
     }
 
@@ -107,21 +102,8 @@ impl Store {
         let mut session = self.session().await?;
         match session.rows(traces).await {
             Ok(rows) => Ok(rows),
-            Err(error) => {
-                drop(session);
-                Err(self.broken(error).await)
-            }
+            Err(error) => Err(session.recover(error).await.1),
         }
-    }
-
-    async fn broken(&self, error: Interruption) -> Failure {
-        self.end_rehearsal().await;
-        let what = match error {
-            Interruption::Stop(failure) => return failure,
-            Interruption::Database(error) => super::fault::describe(&error),
-            Interruption::Silence(limit) => silence(limit),
-        };
-        Failure::unwritten(Error::Unavailable(what))
     }
 }
 
