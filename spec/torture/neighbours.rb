@@ -2,6 +2,7 @@
 
 require 'mysql2'
 require_relative '../support/processes'
+require_relative 'until_stopped'
 
 module Torture
   # What RMT's own commands send to the database while systems register: `rmt-cli systems purge`, which destroys old systems
@@ -13,6 +14,8 @@ module Torture
   #   neighbours.stop
   #   neighbours.figures # => { "purged" => 1200, … }
   class Neighbours
+    include UntilStopped
+
     # The database rolls one of two back that wait for each other; RMT tries its commands again then.
     ROLLED_BACK = [1205, 1213].freeze
     # RMT's batches are of 500 and 200; smaller ones come more often.
@@ -36,20 +39,6 @@ module Torture
       @purged = 0
       @rolled_back = 0
       @last_scc_id = 0
-    end
-
-    # @return [self]
-    def start
-      @running = true
-      @threads = %i[purge sync].map { |command| Thread.new { repeat(command) } }
-      self
-    end
-
-    # @return [self]
-    def stop
-      @running = false
-      @threads&.each(&:value)
-      self
     end
 
     # @return [Hash{String => Integer}]
@@ -91,6 +80,10 @@ module Torture
     end
 
     private
+
+    def threads
+      %i[purge sync].map { |command| Thread.new { repeat(command) } }
+    end
 
     def unknown(known, left)
       @scc_ids.filter_map do |id, scc_id|

@@ -2,6 +2,7 @@
 
 require 'net/http'
 require_relative '../../bench/catalog'
+require_relative 'until_stopped'
 
 module Torture
   # Clients that ask for what is not registering, or ask wrongly: each request is of another kind than the one before.
@@ -10,6 +11,8 @@ module Torture
   #   passers_by = PassersBy.new(host.url, threads: 2).start
   #   passers_by.stop.answered # => 1200
   class PassersBy
+    include UntilStopped
+
     JSON_TYPE = { 'Content-Type' => 'application/json' }.freeze
     WRONG = { 'Authorization' => "Basic #{['SCC_nobody:wrong'].pack('m0')}" }.freeze
     V3 = { 'Accept' => 'application/vnd.scc.suse.com.v3+json' }.freeze
@@ -50,21 +53,11 @@ module Torture
       @mutex = Mutex.new
     end
 
-    # @return [self]
-    def start
-      @running = true
-      @threads = Array.new(@size) { Thread.new { REQUESTS.cycle { |request| @running ? ask(*request) : break } } }
-      self
-    end
-
-    # @return [self]
-    def stop
-      @running = false
-      @threads&.each(&:value)
-      self
-    end
-
     private
+
+    def threads
+      Array.new(@size) { Thread.new { REQUESTS.cycle { |request| @running ? ask(*request) : break } } }
+    end
 
     def ask(method, path, headers, body, expected)
       request = Net::HTTPGenericRequest.new(method, !body.nil?, true, path, headers)

@@ -2,6 +2,7 @@
 
 require_relative 'ledger'
 require_relative 'machine'
+require_relative 'until_stopped'
 
 module Torture
   # Machines that register, one after the other on each of some threads, until they are told to end. One that has no answer
@@ -13,6 +14,8 @@ module Torture
   #   registrations.stop
   #   registrations.oddities # => []
   class Registrations
+    include UntilStopped
+
     # Connections that are not made, and answers that say so, are common while a server is down.
     PAUSE = 0.05
     # What most machines do: `activate` stands for all they activate, and some leave in the end.
@@ -52,22 +55,6 @@ module Torture
       @mutex = Mutex.new
     end
 
-    # @return [self]
-    def start
-      @running = true
-      @threads = Array.new(@size) { Thread.new { live(next_machine) while @running } }
-      self
-    end
-
-    # Lets requests under way end.
-    #
-    # @return [self]
-    def stop
-      @running = false
-      @threads&.each(&:value)
-      self
-    end
-
     # @return [Integer] requests so far
     def answered
       @ledger.machines.sum(&:answered)
@@ -81,6 +68,10 @@ module Torture
     end
 
     private
+
+    def threads
+      Array.new(@size) { Thread.new { live(next_machine) while @running } }
+    end
 
     def live(machine)
       @steps.flat_map { |step| requests(machine, step) }.each { |request| take(machine, request) || break }

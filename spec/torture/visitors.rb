@@ -3,6 +3,7 @@
 require 'json'
 require_relative 'ledger'
 require_relative 'machine'
+require_relative 'until_stopped'
 
 module Torture
   # Machines that register through several hosts at once, one after the other on each of some threads, until they are told
@@ -14,6 +15,8 @@ module Torture
   #   visitors.stop
   #   visitors.oddities # => []
   class Visitors
+    include UntilStopped
+
     # A machine that goes to any of some hosts with each request, and tells what it is answered.
     class Visitor < Machine
       # Bytes that it says more of its hardware than others do.
@@ -67,22 +70,6 @@ module Torture
       @mutex = Mutex.new
     end
 
-    # @return [self]
-    def start
-      @running = true
-      @threads = @ways.keys.product([*1..@size]).map { |way, _| Thread.new { register(way) || sleep(PAUSE) while @running } }
-      self
-    end
-
-    # Lets machines under way end.
-    #
-    # @return [self]
-    def stop
-      @running = false
-      @threads&.each(&:value)
-      self
-    end
-
     # @param what [Object] a status, `:requests`, or the name of a way for its whole registrations
     # @return [Integer]
     def count(what)
@@ -120,6 +107,10 @@ module Torture
     end
 
     private
+
+    def threads
+      @ways.keys.product([*1..@size]).map { |way, _| Thread.new { register(way) || sleep(PAUSE) while @running } }
+    end
 
     # Half of them have none: those are stored together with others.
     def profiles(number)
