@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative 'configuration'
+require_relative 'credentials/pause'
 require_relative 'errors'
 require_relative 'native'
 
@@ -60,7 +61,13 @@ module RmtRs
       end
     end
 
+    @pause = Pause.new
+
     class << self
+      # @api private
+      # @return [Pause] of replacing what is stored, in this process
+      attr_accessor :pause
+
       # Teaches RMT's model; run again whenever Rails reloads it.
       #
       # @return [void]
@@ -207,12 +214,14 @@ module RmtRs
         old, current = fitting.partition { |_, _, stays| !stays }
         return if old.empty?
 
-        hash = current.first ? current.first[1] : Native.password_to_store(login, password)
-        quietly(model) do
-          old.each { |id, stored, _| model.where(id: id).where('BINARY password = ?', stored).update_all(password: hash) }
+        pause.try do
+          hash = current.first ? current.first[1] : Native.password_to_store(login, password)
+          quietly(model) do
+            old.each { |id, stored, _| model.where(id: id).where('BINARY password = ?', stored).update_all(password: hash) }
+          end
         end
       rescue Error, ActiveRecord::ActiveRecordError => e
-        RmtRs.logger&.warn("rmt_rs: a password is stored as before: #{e.class}")
+        RmtRs.logger&.error("rmt_rs: passwords stay stored as they are, which is looked at again each minute: #{e.class}")
       end
     end
   end

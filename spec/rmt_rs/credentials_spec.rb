@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
+require 'active_record'
 require 'json'
+require 'logger'
 require 'net/http'
 require 'rmt_rs'
 require 'rmt_rs/credentials'
@@ -145,6 +147,25 @@ RSpec.describe RmtRs::Credentials do
     end
   end
 
+  # The column is too narrow: nothing else of the database refuses.
+  %w[off controller rack].each do |door|
+    context "when hashes cannot be stored, with the door #{door}" do
+      host "credentials_narrow_#{door}", door: door
+
+      before { run_sql('ALTER TABLE systems MODIFY password varchar(40)') }
+
+      it 'still lets everybody in, and says so once' do
+        values = Array.new(30) { |id| "('SCC_#{id}', 'p#{id}', NOW(), NOW())" }
+        run_sql("INSERT INTO systems (login, password, created_at, updated_at) VALUES #{values.join(', ')}")
+        expect(Array.new(30) { |id| keepalive("SCC_#{id}", "p#{id}").code }.tally).to eq('204' => 30)
+        expect(rows.map { |row| row['password'] }).to eq(Array.new(30) { |id| "p#{id}" })
+        lines = log.lines.grep(/passwords stay stored as they are/)
+        expect(lines.size).to be_between(1, @host.worker_pids.size)
+        expect(lines.first).to match(door == 'off' ? /ValueTooLong/ : /The hash of a password is too long/)
+      end
+    end
+  end
+
   context 'when it was switched back' do
     host 'credentials_back', door: 'off', env: { 'RMT_RS_CREDENTIALS' => 'plaintext' }
 
@@ -251,6 +272,54 @@ RSpec.describe RmtRs::Credentials do
                       env: { 'RMT_RS_CREDENTIALS' => 'argon2id' })
       expect { host.start }.to raise_error(Host::Error, /ended while it started/)
       expect(File.read(host.log)).to include('credentials: argon2id is not possible here: SccProxy is loaded')
+    end
+  end
+
+  describe "on Ruby's own way" do
+    before do
+      @database = SuiteDatabase.fresh('credentials_pause')
+      NativeSession.use('credentials_pause', credentials: 'argon2id')
+      stub_const('RailsSystem', Class.new(ActiveRecord::Base) { self.table_name = 'systems' })
+      RailsSystem.establish_connection(NativeSession.rails_config('credentials_pause'))
+      @pause = described_class.pause
+      @now = 0
+      described_class.pause = described_class::Pause.new(clock: -> { @now })
+      described_class.instance_variable_set(:@storing, true)
+      allow(RmtRs).to receive(:logger).and_return(Logger.new(@log = StringIO.new))
+    end
+
+    after do
+      described_class.instance_variable_set(:@storing, nil)
+      described_class.pause = @pause
+      RailsSystem.remove_connection
+      RmtRs::Native.shut_down
+    end
+
+    def hashes
+      before = RmtRs::Native.hashes_computed
+      yield
+      RmtRs::Native.hashes_computed - before
+    end
+
+    def authenticate(id)
+      expect(described_class.systems(RailsSystem, "SCC_#{id}", "p#{id}").map(&:id)).to eq([id])
+    end
+
+    it 'leaves what cannot be stored alone for a minute' do
+      values = (1..6).map { |id| "(#{id}, 'SCC_#{id}', 'p#{id}', NOW(), NOW())" }
+      run_sql("INSERT INTO systems (id, login, password, created_at, updated_at) VALUES #{values.join(', ')}",
+              'CREATE TRIGGER full BEFORE UPDATE ON systems FOR EACH ROW ' \
+              "SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'")
+      spent = [0, 1, 59, 60, 61, 119, 120].map do |now|
+        @now = now
+        hashes { (1..6).each { |id| authenticate(id) } }
+      end
+      expect(spent).to eq([1, 0, 0, 1, 0, 0, 1])
+      expect(@log.string.lines).to match([/passwords stay stored as they are, .*: ActiveRecord::StatementInvalid$/])
+      run_sql('DROP TRIGGER full')
+      @now = 180
+      expect(hashes { (1..6).each { |id| authenticate(id) } }).to eq(6)
+      expect(rows.map { |row| row['password'] }).to all(match(hash))
     end
   end
 

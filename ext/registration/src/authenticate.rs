@@ -119,6 +119,8 @@ pub struct Authenticated {
     pub(crate) told: Option<Told>,
     #[debug("[secret]")]
     sent_token: Option<String>,
+    /// What else the log should know.
+    complaint: Option<LogLine>,
 }
 
 /// What an authentication changes of a system, `system` in [`Authenticated`] has it already.
@@ -158,8 +160,13 @@ impl Authenticated {
         self.token_echo.is_some()
     }
 
+    /// Lines for the log: RMT's own, and what else the operator should know.
+    pub fn log(&self) -> impl Iterator<Item = LogLine> {
+        self.log_line().into_iter().chain(self.complaint.clone())
+    }
+
     /// What RMT logs about it, backslashes included, but for the token itself.
-    pub fn log_line(&self) -> Option<LogLine> {
+    fn log_line(&self) -> Option<LogLine> {
         let SystemRow { login, id, .. } = &self.system;
         let end = match self.found {
             Found::WithoutToken => " authenticated without token header".to_owned(),
@@ -197,9 +204,15 @@ impl Registration {
         let proof = proof.as_ref();
         let authentication = Authentication::new(credentials, proof, self.clock.now(), progress);
         let authenticated = self.carry_out_proven(&authentication, proof, progress);
-        let authenticated = authenticated.await?;
-        self.catalog_was_seen(authenticated.version);
+        let mut authenticated = authenticated.await?;
+        self.authenticated(&mut authenticated);
         Ok(authenticated)
+    }
+
+    /// What is learned from an authentication besides, and told with it.
+    pub(crate) fn authenticated(&self, authenticated: &mut Authenticated) {
+        self.catalog_was_seen(authenticated.version);
+        authenticated.complaint = self.complaint_about_passwords();
     }
 
     /// Writes what an operation did not come to write.
@@ -431,6 +444,7 @@ impl Authentication<'_> {
                 .map(|candidate| candidate.row.id)
                 .collect(),
             sent_token: self.credentials.token().map(str::to_owned),
+            complaint: None,
         })
     }
 }

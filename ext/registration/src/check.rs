@@ -128,9 +128,9 @@ impl Registration {
             progress,
         };
         let checked = self.carry_out_proven(&check, proof, progress);
-        let (authenticated, checked) = checked.await?;
-        if let Some(authenticated) = &authenticated {
-            self.catalog_was_seen(authenticated.version);
+        let (mut authenticated, checked) = checked.await?;
+        if let Some(authenticated) = &mut authenticated {
+            self.authenticated(authenticated);
         }
         Ok((authenticated, checked))
     }

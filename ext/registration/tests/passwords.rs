@@ -16,8 +16,8 @@ use common::place::{Place, client, old_client};
 use common::server::Server;
 use common::{Noon, config};
 use registration::{
-    Action, Authenticated, Clock, Cost, Credentials, Error, Failure, Found, Keeping,
-    OperatingSystem, Progress, Registration, Store,
+    Action, Authenticated, Clock, Cost, Credentials, DatabaseConfig, Error, Failure, Found,
+    Keeping, OperatingSystem, Progress, Registration, Store,
 };
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
@@ -115,6 +115,7 @@ async fn passwords_against_a_database() {
     all_are_counted_and_converted(&server).await;
     a_conversion_runs_beside_authentications(&server).await;
     what_cannot_be_replaced_stays(&server).await;
+    what_cannot_be_replaced_is_left_alone_for_a_while(&server).await;
     nothing_is_hashed_for_nobody(&server).await;
 }
 
@@ -418,16 +419,18 @@ impl Clock for Hands {
     }
 }
 
+/// A process that keeps hashes, and whose clock is set.
+fn process_with(settings: &DatabaseConfig, clock: &Arc<Hands>) -> Registration {
+    let store = Store::new(settings).unwrap();
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    Registration::with_sources(store, clock, Arc::new(OperatingSystem)).with_passwords(KEEPING)
+}
+
 async fn a_proof_ends_with_its_time_and_with_the_row(server: &Server) {
     let place = Place::new(server, "time").await;
     place.system("").await;
     let clock = Arc::new(Hands::default());
-    let one = Registration::with_sources(
-        Store::new(&config(server, &place.name)).unwrap(),
-        Arc::clone(&clock) as Arc<dyn Clock>,
-        Arc::new(OperatingSystem),
-    );
-    let one = one.with_passwords(KEEPING);
+    let one = process_with(&config(server, &place.name), &clock);
     authenticate(&one, &old_client()).await.unwrap();
     for (second, expected) in [(599, 0), (600, 1), (1_199, 0), (1_200, 1), (0, 1)] {
         clock.0.store(second, Ordering::SeqCst);
@@ -627,6 +630,98 @@ async fn what_cannot_be_replaced_stays(server: &Server) {
     let failure = one.announce(b"{}", &Progress::default()).await.unwrap_err();
     assert!(matches!(failure.error, Error::BadInput(_)), "{failure}");
     assert_eq!(stored(&place).await, ["p"]);
+}
+
+/// Whatever the database has against it: one system in a minute pays for a hash, the log is told once, and all
+/// get in.
+async fn what_cannot_be_replaced_is_left_alone_for_a_while(server: &Server) {
+    let place = Place::new(server, "refused").await;
+    place
+        .run(&format!(
+            "CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'rmt'; GRANT SELECT ON {}.* TO reader@'127.0.0.1'",
+            place.name
+        ))
+        .await;
+    let grant = format!(
+        "GRANT UPDATE ON {}.systems TO reader@'127.0.0.1'",
+        place.name
+    );
+    let column = |length| format!("ALTER TABLE systems MODIFY password varchar({length})");
+    let read_only = |value| format!("SET GLOBAL read_only = {value}");
+    for (account, refuse, allow, said) in [
+        (
+            "rmt",
+            column(40),
+            column(255),
+            "The hash of a password is too long",
+        ),
+        ("rmt", read_only(1), read_only(0), "--read-only"),
+        ("reader", "DO 0".to_owned(), grant, "UPDATE command denied"),
+    ] {
+        place.empty().await;
+        for id in 1..=30 {
+            let columns =
+                format!("login = 'SCC_{id}', password = 'p{id}', last_seen_at = '2100-01-01'");
+            place.another(id, &columns).await;
+        }
+        place.run(&refuse).await;
+        let mut settings = config(server, &place.name);
+        account.clone_into(&mut settings.username);
+        let clock = Arc::new(Hands::default());
+        let one = process_with(&settings, &clock);
+        let mut lines = Vec::new();
+        for (second, expected) in [
+            (0, 1),
+            (1, 0),
+            (59, 0),
+            (60, 1),
+            (61, 0),
+            (119, 0),
+            (120, 1),
+        ] {
+            clock.0.store(second, Ordering::SeqCst);
+            let before = one.hashes_computed();
+            for id in 1..=10 {
+                let found = authenticate(&one, &silent(id)).await.unwrap();
+                assert_eq!(found.system.password, format!("p{id}"), "{said}");
+                lines.extend(found.log().filter(|line| line.text.starts_with("rmt_rs: ")));
+            }
+            assert_eq!(one.hashes_computed() - before, expected, "{said} {second}");
+        }
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].text.contains(said), "{lines:?}");
+        // For one system, too, those who waited for the first to fail do not try themselves.
+        clock.0.store(180, Ordering::SeqCst);
+        let before = one.hashes_computed();
+        let tasks = (0..16).map(|_| {
+            let one = one.clone();
+            tokio::spawn(async move { authenticate(&one, &silent(1)).await })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap().unwrap();
+        }
+        assert_eq!(one.hashes_computed() - before, 1, "{said}");
+
+        // Mended: the next one that tries ends it.
+        place.run(&allow).await;
+        authenticate(&one, &silent(1)).await.unwrap();
+        clock.0.store(240, Ordering::SeqCst);
+        for id in 1..=30 {
+            authenticate(&one, &silent(id)).await.unwrap();
+        }
+        assert!(
+            stored(&place).await.iter().all(|it| it.starts_with(HASH)),
+            "{said}"
+        );
+    }
+}
+
+/// As zypper, so that nothing is to be written of the system but its hash.
+fn silent(id: u64) -> Credentials {
+    Credentials {
+        user_agent: Some("zypp".to_owned()),
+        ..with(&format!("SCC_{id}"), &format!("p{id}"))
+    }
 }
 
 async fn nothing_is_hashed_for_nobody(server: &Server) {

@@ -261,7 +261,7 @@ async fn the_token_chooses(server: &Server) {
 
     let found = async |credentials: &Credentials| {
         let it = authenticate(&registration, credentials).await.unwrap();
-        let line = it.log_line().map(|line| line.text).unwrap_or_default();
+        let line = it.log().next().map(|line| line.text).unwrap_or_default();
         (it.system.id, it.found, it.token_echo, it.ids, line)
     };
     assert_eq!(

@@ -140,7 +140,7 @@ pub fn define(ruby: &Ruby, native: magnus::RModule) -> Result<(), RubyError> {
 
 /// The members of `RmtRs::Recognised`.
 pub fn recognised(ruby: &Ruby, authenticated: Authenticated) -> Result<RArray, RubyError> {
-    let log = lines(ruby, authenticated.log_line())?;
+    let log = lines(ruby, authenticated.log())?;
     let members = ruby.ary_new_capa(5);
     // Absent when several systems have the credentials and the caller wanted to know no more.
     match authenticated.found {

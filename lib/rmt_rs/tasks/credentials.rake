@@ -8,6 +8,8 @@ namespace :rmt_rs do
       work.call(RmtRs::Credentials::Conversion.new($stdout))
     rescue RmtRs::Error, RmtRs::ConfigurationError, LoadError => e
       abort(e.message)
+    rescue Interrupt
+      exit(130)
     end
 
     desc 'Count the systems whose passwords are stored as they are, as hashes, as hashes of other parameters, and damaged'

@@ -424,7 +424,7 @@ impl Serving<'_> {
     /// Shows the token, also with a later error, and keeps what is to be noted.
     fn recognise(&mut self, authenticated: Authenticated) -> Actor {
         self.count("authenticate", "rust");
-        self.answer.log.extend(authenticated.log_line());
+        self.answer.log.extend(authenticated.log());
         let rotate_token = authenticated.knows_tokens();
         if authenticated.found != Found::Skipped {
             self.note = authenticated.note.clone();

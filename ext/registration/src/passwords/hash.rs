@@ -150,8 +150,7 @@ fn compute(params: &Params, password: &[u8], salt: &Salt, memory: &mut Memory) -
     Output::new(&*output).ok()
 }
 
-/// What a computation needs, kept by its thread from one to the next: the kernel takes as long to
-/// hand out that many empty pages as Argon2 takes to fill them.
+/// What a computation needs, kept by its thread from one to the next.
 #[derive(Default)]
 pub(super) struct Memory(Vec<Block>);
 

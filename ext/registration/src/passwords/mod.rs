@@ -6,6 +6,7 @@
 
 mod convert;
 mod hash;
+mod pause;
 mod proof;
 mod verified;
 mod workers;
@@ -22,12 +23,13 @@ use zeroize::Zeroizing;
 pub use convert::{Census, Converted};
 pub use hash::{Cost, Kind};
 use hash::{SALT, Stored, canonical, is_hash, kind, make};
+use pause::Pause;
 pub(crate) use proof::Proof;
 use verified::{KEY, Key, Mark, Verified};
 use workers::Workers;
 
 use crate::store::Replacement;
-use crate::{Error, Failure, Progress, Registration};
+use crate::{Error, Failure, LogLine, Progress, Registration};
 
 /// How passwords are kept where some of them may be hashes.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -57,6 +59,7 @@ pub(crate) struct Passwords {
     verified: Mutex<Verified>,
     verifying: Flights<bool>,
     replacing: Flights<String>,
+    pause: Mutex<Pause>,
 }
 
 /// What several want at the same time and one of them does.
@@ -107,6 +110,7 @@ impl Passwords {
             verified: Mutex::default(),
             verifying: Flights::default(),
             replacing: Flights::default(),
+            pause: Mutex::default(),
         }
     }
 
@@ -116,6 +120,11 @@ impl Passwords {
 
     fn is_verified(&self, mark: &Mark, now: OffsetDateTime) -> bool {
         lock(&self.verified).holds(mark, now)
+    }
+
+    /// Whether what has to be replaced is left alone for now.
+    fn pauses(&self, now: OffsetDateTime) -> bool {
+        lock(&self.pause).holds(now)
     }
 
     /// Whether `stored` has to be replaced when its password is known.
@@ -300,9 +309,16 @@ impl Registration {
         crate::source::fill(&*self.entropy, bytes)
     }
 
+    /// What the log should know of the passwords, if it was not told yet.
+    pub(crate) fn complaint_about_passwords(&self) -> Option<LogLine> {
+        let passwords = self.passwords.as_ref()?;
+        lock(&passwords.pause).complaint()
+    }
+
     /// Stores one hash in the place of `rows`, of which each is a system's id and what it has now; all of them
     /// are this password's. It is `shared` if another system with the same credentials has one already:
-    /// what the database takes for the same credentials stays the same for its unique key.
+    /// what the database takes for the same credentials stays the same for its unique key. When that failed,
+    /// this process leaves all of them alone for a while.
     async fn replace(
         &self,
         passwords: &Passwords,
@@ -316,7 +332,7 @@ impl Registration {
             return Ok(());
         };
         let mark = self.mark(passwords, login, password, first)?;
-        let work = async || {
+        let attempt = async || {
             let new = match shared {
                 Some(shared) => shared.to_owned(),
                 None => self.hash(passwords, login, password, progress).await?,
@@ -328,6 +344,25 @@ impl Registration {
             });
             self.replace_passwords(replacements.collect()).await?;
             Ok(new)
+        };
+        let work = async || {
+            if !lock(&passwords.pause).admits(self.clock.now()) {
+                let what = "it failed a moment ago".to_owned();
+                return Err(Failure::unwritten(Error::Unavailable(what)));
+            }
+            let result: Result<String, Failure> = attempt().await;
+            let mut pause = lock(&passwords.pause);
+            match &result {
+                Ok(_) => pause.succeeded(),
+                // That says nothing of the database.
+                Err(Failure {
+                    error: Error::Abandoned,
+                    ..
+                }) => {}
+                Err(failure) => pause.failed(self.clock.now(), failure),
+            }
+            drop(pause);
+            result
         };
         let new = passwords.replacing.join(mark, work).await?;
         self.remember(passwords, login, password, &new)

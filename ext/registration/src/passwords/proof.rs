@@ -76,7 +76,8 @@ impl Proof {
         }
         let to_be_replaced = |it: &&Candidate| self.passwords.is_to_be_replaced(&it.row.password);
         let (old, current): (Vec<_>, Vec<_>) = fitting.iter().partition(to_be_replaced);
-        if !old.is_empty() && !state.replaced {
+        let now = self.registration.clock.now();
+        if !old.is_empty() && !state.replaced && !self.passwords.pauses(now) {
             let rows = old.iter().map(|it| (it.row.id, it.row.password.clone()));
             let todo = Todo::Replace {
                 rows: rows.collect(),

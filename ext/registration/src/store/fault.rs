@@ -104,7 +104,7 @@ fn complaint(number: u16, message: &str) -> String {
     format!("{name} {trouble}")
 }
 
-/// Columns that hold what clients send, and what it is called there.
+/// Columns that hold what clients send or are told, and what it is called there.
 fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
     [
         ("hostname", "hostname"),
@@ -113,6 +113,7 @@ fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
         ("identifier", "The identifier of a profile"),
         ("data", "The data of a profile"),
         ("system_token", "System-Token"),
+        ("password", "The hash of a password"),
     ]
     .into_iter()
 }
