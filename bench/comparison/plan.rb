@@ -23,6 +23,8 @@ module Comparison
     FRACTIONS = %w[RAMP_FROM RAMP_TO RAMP_FACTOR WITHIN].freeze
     # What is done at once is never given up for its time, but through Ruby; k6 wants a limit.
     NO_LIMIT = 86_400
+    # What RMT loads so that passwords may be stored as hashes.
+    ENGINE = { 'keeps_hashes' => File.expand_path('../engines/keeps_hashes', __dir__) }.freeze
     # Of each process, besides a connection for each instance.
     OTHER_FILES = 200
 
@@ -120,7 +122,7 @@ module Comparison
 
     def read_rmt
       directory = @environment.fetch('RMT_HOME', '')
-      RmtCheckout.new(directory) unless directory.empty?
+      RmtCheckout.new(directory, engines: scenarios.any? { |it| it.variants.any? } ? ENGINE : {}) unless directory.empty?
     rescue RmtCheckout::Error => e
       raise Refused, "RMT_HOME: #{e.message}"
     end

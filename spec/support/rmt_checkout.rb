@@ -21,9 +21,12 @@ class RmtCheckout
   attr_reader :directory
 
   # @param directory [String]
+  # @param engines [Hash{String => String}] what RMT is to load besides the gem: name => directory with lib/NAME.rb
   # @raise [Error] when there is no RMT
-  def initialize(directory)
+  def initialize(directory, engines: {})
     @directory = File.expand_path(directory)
+    @engines = engines
+    @links = []
     return if Host.rmt?(@directory)
 
     raise Error, "#{directory} is not a checkout of RMT; name the directory that holds its config.ru and config/rmt.yml"
@@ -35,29 +38,21 @@ class RmtCheckout
   # @return [void]
   # @raise [Error] when something else is in the way
   def link
-    return if bundled?
-
-    @link = SharedUse.new(File.join(PROJECT, 'tmp/links', Digest::SHA256.hexdigest(engine)[0, 12]))
-    @link.enter do
-      next if File.exist?(engine)
-      raise Error, "#{engine} points nowhere; remove it" if File.symlink?(engine)
-
-      FileUtils.mkdir_p(File.dirname(engine))
-      File.symlink(PROJECT, engine)
-      @link.made!
-    end
+    add(engine, PROJECT) unless bundled?
+    @engines.each { |name, source| add(place(name), source) }
   end
 
-  # Removes the link, if {#link} made it and nobody else uses it.
+  # Removes the links, where {#link} made them and nobody else uses them.
   #
   # @return [void]
   def unlink
-    @link&.leave { File.unlink(engine) }
+    @links.each { |place, use| use.leave { File.unlink(place) } }
+    @links.clear
   end
 
   # @return [String] where the gem is, when RMT's bundle does not bring it
   def engine
-    File.join(File.realpath(@directory), 'engines/rmt_rs')
+    place('rmt_rs')
   end
 
   # @return [Boolean] whether RMT's bundle brings the gem
@@ -86,5 +81,24 @@ class RmtCheckout
     return if host.run('bundle', 'exec', 'rake', 'db:migrate')
 
     raise Error, "bundle exec rake db:migrate failed. The end of #{host.log}:\n#{Processes.last_lines(host.log)}"
+  end
+
+  private
+
+  def place(name)
+    File.join(File.realpath(@directory), 'engines', name)
+  end
+
+  def add(place, source)
+    use = SharedUse.new(File.join(PROJECT, 'tmp/links', Digest::SHA256.hexdigest(place)[0, 12]))
+    @links << [place, use]
+    use.enter do
+      next if File.exist?(place)
+      raise Error, "#{place} points nowhere; remove it" if File.symlink?(place)
+
+      FileUtils.mkdir_p(File.dirname(place))
+      File.symlink(source, place)
+      use.made!
+    end
   end
 end
