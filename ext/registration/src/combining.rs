@@ -100,7 +100,7 @@ impl Registration {
             Err(answer) => answer.await,
         };
         // Without an answer: who should have written it panicked, at whatever point.
-        match answer.unwrap_or(Answer::Alone(Earlier::unknown())) {
+        match answer.unwrap_or(Answer::Alone(Earlier::Perhaps(None))) {
             Answer::Stored(id, since, count) => {
                 timings::add(Timings {
                     queue: since - begun,
@@ -214,7 +214,7 @@ impl Turn {
         let mut batch = Vec::new();
         for waiting in combining.take(session.longest_values()) {
             if !session.returns_rows() {
-                waiting.answer(Answer::Alone(Earlier::none()));
+                waiting.answer(Answer::Alone(Earlier::Nothing));
                 continue;
             }
             // Who leaves from here on cannot know whether the system was stored.
@@ -289,8 +289,8 @@ async fn store(combining: &Combining, mut session: Session, batch: Vec<Waiting>)
                 Answer::Failed(failure.clone())
             }
             // What the server refuses can be due to any one of them.
-            Recovery::None => Answer::Alone(Earlier::refused()),
-            again => Answer::Alone(Earlier::none().and(again, &failure)),
+            Recovery::None => Answer::Alone(Earlier::Perhaps(None)),
+            again => Answer::Alone(Earlier::Nothing.and(again)),
         });
     }
 }

@@ -42,50 +42,28 @@ pub(crate) enum Traces<T> {
     Harmless,
 }
 
-/// What is known of the attempts so far.
+/// What the attempts so far have written.
 #[derive(Debug, Clone)]
-pub(crate) struct Earlier {
-    written: Written,
-    look: bool,
-    lost: Option<Mark>,
+pub(crate) enum Earlier {
+    /// Nothing.
+    Nothing,
+    /// Nobody knows until it is looked for. Of a session that was lost here is its mark, if it had one.
+    Perhaps(Option<Mark>),
 }
 
 impl Earlier {
-    /// There were none.
-    pub fn none() -> Self {
-        Self {
-            written: Written::No,
-            look: false,
-            lost: None,
-        }
-    }
-
-    /// There was one, of which the server says that it wrote nothing.
-    pub fn refused() -> Self {
-        Self {
-            look: true,
-            ..Self::none()
-        }
-    }
-
-    /// There was one, and nothing is known of it.
-    pub fn unknown() -> Self {
-        Self {
-            written: Written::Perhaps,
-            ..Self::refused()
-        }
-    }
-
     /// And one more, that failed. What an earlier one may have written is not undone by that.
-    pub fn and(self, recovery: &Recovery, failure: &Failure) -> Self {
-        let written = self.written.max(failure.written);
+    pub fn and(self, recovery: &Recovery) -> Self {
         match recovery {
-            Recovery::LookFirst(lost) => Self {
-                written,
-                look: true,
-                lost: lost.clone(),
-            },
-            Recovery::Again | Recovery::None => Self { written, ..self },
+            Recovery::LookFirst(lost) => Self::Perhaps(lost.clone()),
+            Recovery::Again | Recovery::None => self,
+        }
+    }
+
+    fn written(&self) -> Written {
+        match self {
+            Self::Nothing => Written::No,
+            Self::Perhaps(_) => Written::Perhaps,
         }
     }
 }
@@ -94,7 +72,7 @@ impl Registration {
     /// Carries `work` out until it succeeded or cannot. Nothing of a failed attempt remains when the
     /// next one starts.
     pub(crate) async fn carry_out<W: Work>(&self, work: &W) -> Result<W::Output, Failure> {
-        self.carry_out_after(Earlier::none(), work).await
+        self.carry_out_after(Earlier::Nothing, work).await
     }
 
     /// As [`Registration::carry_out`], when it was tried already.
@@ -106,7 +84,7 @@ impl Registration {
         let mut attempt = 1;
         loop {
             let session = self.store.session().await;
-            let mut session = session.map_err(|failure| failure.after(earlier.written))?;
+            let mut session = session.map_err(|failure| failure.after(earlier.written()))?;
             if session.has_versions() {
                 self.render_ahead_at_first();
             }
@@ -116,9 +94,9 @@ impl Registration {
             };
             let (recovery, failure) = session.recover(interruption).await;
             if recovery == Recovery::None || attempt == ATTEMPTS {
-                return Err(failure.after(earlier.written));
+                return Err(failure.after(earlier.written()));
             }
-            earlier = earlier.and(&recovery, &failure);
+            earlier = earlier.and(&recovery);
             tokio::time::sleep(self.backoff(attempt)).await;
             attempt += 1;
             timings::add(Timings {
@@ -143,13 +121,13 @@ async fn attempt_once<W: Work>(
     earlier: &mut Earlier,
     session: &mut Session,
 ) -> Result<W::Output, Interruption> {
-    if earlier.look {
-        if let Some(mark) = &earlier.lost {
+    if let Earlier::Perhaps(lost) = earlier {
+        if let Some(mark) = lost {
             session.end(mark).await?;
         }
         match work.look(session).await? {
             Traces::Done(output) => return Ok(output),
-            Traces::None => *earlier = Earlier::none(),
+            Traces::None => *earlier = Earlier::Nothing,
             Traces::Harmless => {}
         }
     }
