@@ -201,16 +201,18 @@ RSpec.describe RmtRs::Native do
 
     it 'raises InternalError, which a rescue sees, and works on' do
       output = NativeSession.run(<<~'RUBY', 'native', library: library)
-        $stderr.reopen(File::NULL)
-        %i[panic_in_call panic_in_task].each do |how|
-          RmtRs::Native.public_send(how)
+        $stdout.sync = true
+        [[:panic_in_call], [:panic_in_task, 'hunter2']].each do |how|
+          RmtRs::Native.public_send(*how)
         rescue => e
           puts "#{e.class}: #{e.message}"
         end
         puts RmtRs.announce({ 'hostname' => 'after' }).hostname
       RUBY
-      expect(output).to eq(<<~TEXT)
+      expect(output.gsub(/\S+:\d+:\d+/, 'PLACE')).to eq(<<~TEXT)
+        rmt_rs: panic at PLACE: in the call
         RmtRs::InternalError: panic in the binding
+        rmt_rs: panic at PLACE: [its message may hold values]
         RmtRs::InternalError: panic in the core
         after
       TEXT

@@ -39,7 +39,7 @@ module NativeSession
       RmtRs::Native.load!
       RmtRs::Native.configure(#{native.dump})
     RUBY
-    output, status = Open3.capture2e({ 'RMT_RS_LIBRARY' => library }, RbConfig.ruby,
+    output, status = Open3.capture2e({ 'RMT_RS_LIBRARY' => library, 'RUST_BACKTRACE' => '0' }, RbConfig.ruby,
                                      "-I#{File.join(Host::PROJECT, 'lib')}", '-e', prelude + script)
     raise "#{status}: #{output}" unless status.success?
 

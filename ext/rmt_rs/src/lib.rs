@@ -6,6 +6,7 @@ mod gvl;
 mod listener;
 mod measures;
 mod messages;
+mod panics;
 mod rack;
 mod runtime;
 mod slot;
@@ -416,15 +417,17 @@ mod faults {
         guarded(ruby, || panic!("in the call"))
     }
 
-    pub fn panic_in_task(ruby: &Ruby) -> Result<(), Error> {
+    /// With what a client sent in its message.
+    pub fn panic_in_task(ruby: &Ruby, value: String) -> Result<(), Error> {
         guarded(ruby, || {
-            runtime::run(ruby, |_, _| async { panic!("in the task") })
+            runtime::run(ruby, |_, _| async move { panic!("{value} in the task") })
         })
     }
 }
 
 #[magnus::init]
 fn init(ruby: &Ruby) -> Result<(), Error> {
+    panics::prepare();
     gvl::prepare_for_forks().map_err(|e| {
         Error::new(
             ruby.exception_load_error(),
@@ -466,7 +469,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     #[cfg(feature = "faults")]
     {
         native.define_module_function("panic_in_call", function!(faults::panic_in_call, 0))?;
-        native.define_module_function("panic_in_task", function!(faults::panic_in_task, 0))?;
+        native.define_module_function("panic_in_task", function!(faults::panic_in_task, 1))?;
     }
     Ok(())
 }
