@@ -25,6 +25,7 @@ class TroubledMariadb
     @name = name
     FileUtils.mkdir_p(directory)
     @mounted = mount
+    keep_log
     certificates
     @mariadb = with.start
     prepare
@@ -145,6 +146,8 @@ class TroubledMariadb
 
   def empty_disk
     FileUtils.rm_f(file('filler'))
+    # Whoever looks after a server starts it again when the full disk was its end.
+    restart_as(@mariadb) unless @mariadb.running?
   end
 
   private
@@ -153,6 +156,13 @@ class TroubledMariadb
   def mount
     system('umount', @directory, err: File::NULL) if mountpoint?
     system('mount', '-t', 'tmpfs', '-o', "size=#{MEGABYTES}m", 'tmpfs', @directory, err: File::NULL)
+  end
+
+  # What the server says shall not be cut off where its disk is full.
+  def keep_log
+    log = "#{@directory}.log"
+    FileUtils.rm_f([log, file('mariadb.log')])
+    File.symlink(log, file('mariadb.log'))
   end
 
   def mountpoint?

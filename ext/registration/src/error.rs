@@ -37,7 +37,7 @@ pub enum Error {
     #[error("validation failed: {0}")]
     Invalid(&'static str),
     /// The database refused before the request was looked at (too many connections, login refused,
-    /// no such host …); a connection that exists elsewhere might still serve it.
+    /// settings that lead nowhere …); a connection that exists elsewhere might still serve it.
     #[error("no database connection: {0}")]
     Refused(String),
     /// The database cannot serve this now, whoever asks (read-only, full, silent …).

@@ -26,9 +26,8 @@ module Torture
       Face.new(name: 'disk full', on: :fill_disk, off: :empty_disk, refuses: true),
       Face.new(name: 'disk full, binlog on', on: :fill_disk_with_binlog, off: :empty_disk, refuses: true)
     ].freeze
-    # In full only. A server that waits for room in its binlog looks for it once a minute; and where the disk is full
-    # while a connection is opened, the request is left to Ruby, whose actions are several transactions.
-    SLOW = ['disk full', 'disk full, binlog on'].freeze
+    # In full only: a server that waits for room in its binlog looks for it once a minute.
+    SLOW = ['disk full, binlog on'].freeze
 
     # Hosts by how they reach the server and through which door.
     SMALL = %w[tcp-controller tcp-rack socket-controller tls-rack].freeze

@@ -1,5 +1,7 @@
 //! What a database error means.
 
+use std::io::ErrorKind;
+
 use sqlx::mysql::MySqlDatabaseError;
 
 /// Classes of database errors, by what is to be done about them.
@@ -59,15 +61,30 @@ pub(crate) fn classify(error: &sqlx::Error) -> Fault {
     }
 }
 
-/// Whether a connection could not be opened because of what the server is out of, such as disk space, and not because
-/// it wants no more connections, or not from us: those that Ruby has may still be good.
-pub(crate) fn is_unable(error: &sqlx::Error) -> bool {
-    const TOO_MANY: [u16; 5] = [1040, 1129, 1130, 1203, 1226];
-    let number = error
-        .as_database_error()
-        .and_then(|it| it.try_downcast_ref::<MySqlDatabaseError>())
-        .map(MySqlDatabaseError::number);
-    number.is_some_and(|it| !TOO_MANY.contains(&it)) && classify(error) == Fault::Server
+/// Whether a connection could not be opened for a reason that is ours alone: the server wants no more connections, or
+/// not from us, or our settings lead nowhere. Those that Ruby has may still be good. `reached`: they have led to the
+/// server before.
+///
+/// Everything else (full, ending, away) Ruby would meet as well, perhaps between two of its transactions.
+pub(crate) fn denies_us(error: &sqlx::Error, reached: bool) -> bool {
+    match error {
+        sqlx::Error::Database(database) => database
+            .try_downcast_ref::<MySqlDatabaseError>()
+            .is_some_and(|it| {
+                matches!(
+                    it.number(),
+                    // Too many connections, of all or from us; our host.
+                    1040 | 1203 | 1226 | 1129 | 1130
+                        // Our account, its password and rights, how it logs in, our database.
+                        | 1044 | 1045 | 1049 | 1142 | 1143 | 1251 | 1524 | 1698 | 1820 | 1862 | 3118
+                        | 3159 | 4151
+                )
+            }),
+        sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => true,
+        // How rustls says that it does not accept a certificate.
+        sqlx::Error::Io(io) if io.kind() == ErrorKind::InvalidData => true,
+        _ => !reached,
+    }
 }
 
 /// `error` for a log. The values in a message of the server can be secret (a duplicate key is
@@ -120,7 +137,31 @@ fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
+
+    #[test]
+    fn who_has_reached_the_server_blames_it_and_not_the_settings() {
+        let io = |kind: ErrorKind| sqlx::Error::Io(io::Error::from(kind));
+        for kind in [
+            ErrorKind::ConnectionRefused,
+            ErrorKind::NotFound,
+            ErrorKind::ConnectionReset,
+            ErrorKind::UnexpectedEof,
+            ErrorKind::BrokenPipe,
+        ] {
+            assert!(denies_us(&io(kind), false), "{kind}");
+            assert!(!denies_us(&io(kind), true), "{kind}");
+        }
+        for settings in [
+            io(ErrorKind::InvalidData),
+            sqlx::Error::Tls("no certificate".into()),
+            sqlx::Error::Configuration("no such collation".into()),
+        ] {
+            assert!(denies_us(&settings, true), "{settings}");
+        }
+    }
 
     #[test]
     fn complaints_name_what_the_client_sent() {

@@ -14,7 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::config::{DatabaseConfig, Secret, TlsMode};
-use super::fault::{describe, is_unable};
+use super::fault::{denies_us, describe};
 use super::session::{Mark, Session};
 use super::stage::Stage;
 use crate::error::{Error, Failure};
@@ -35,6 +35,7 @@ pub struct Store {
     pool: Pool,
     config: Arc<DatabaseConfig>,
     returns_rows: Arc<AtomicBool>,
+    reached: Arc<AtomicBool>,
     /// Where everything is only rehearsed.
     stage: Option<Arc<Stage>>,
 }
@@ -48,6 +49,7 @@ impl Store {
         let internal = |what: String| Failure::unwritten(Error::Internal(what));
         let connector = Connector::new(config).map_err(|e| internal(e.to_string()))?;
         let returns_rows = Arc::clone(&connector.returns_rows);
+        let reached = Arc::clone(&connector.reached);
         let pool = Pool::builder(connector)
             .max_size(config.pool)
             .wait_timeout(Some(config.pool_timeout()))
@@ -60,6 +62,7 @@ impl Store {
             pool,
             config: Arc::new(config.clone()),
             returns_rows,
+            reached,
             stage: None,
         })
     }
@@ -88,8 +91,8 @@ impl Store {
     /// A connection for one operation.
     ///
     /// # Errors
-    /// [`Error::Refused`] when none can be opened, [`Error::Silent`] when none was free or
-    /// open in time.
+    /// [`Error::Refused`] when none can be opened though Ruby may have one, [`Error::Unavailable`] when
+    /// Ruby would fare no better, [`Error::Silent`] when none was free or open in time.
     pub async fn session(&self) -> Result<Session, Failure> {
         let connection = match &self.stage {
             Some(stage) => Lent::Stage(stage.enter().await?, Arc::clone(stage)),
@@ -128,8 +131,12 @@ impl Store {
 
     fn refusal(&self, error: PoolError<sqlx::Error>) -> Error {
         match error {
-            // What the server cannot do for us it cannot do for Ruby.
-            PoolError::Backend(error) if is_unable(&error) => Error::Unavailable(describe(&error)),
+            // Settings that have led to the server before are right: it is the server that fails, Ruby, too.
+            PoolError::Backend(error)
+                if !denies_us(&error, self.reached.load(Ordering::Relaxed)) =>
+            {
+                Error::Unavailable(format!("no connection: {}", describe(&error)))
+            }
             PoolError::Backend(error) => Error::Refused(error.to_string()),
             PoolError::Timeout(TimeoutType::Wait) => Error::Silent(format!(
                 "all {} connections were busy for {} ms",
@@ -194,6 +201,8 @@ pub(super) struct Connector {
     session: String,
     /// What the server said last.
     returns_rows: Arc<AtomicBool>,
+    /// Whether a connection was ever opened.
+    reached: Arc<AtomicBool>,
 }
 
 impl Connector {
@@ -235,6 +244,7 @@ impl Connector {
             options,
             session: session_statement(config)?,
             returns_rows: Arc::new(AtomicBool::new(true)),
+            reached: Arc::new(AtomicBool::new(false)),
         })
     }
 }
@@ -255,6 +265,7 @@ impl managed::Manager for Connector {
         let returns_rows = returns_rows(&version);
         self.returns_rows.store(returns_rows, Ordering::Relaxed);
         let mark = Mark::set(&mut wire).await?;
+        self.reached.store(true, Ordering::Relaxed);
         Ok(Connection {
             wire,
             longest_packet: usize::try_from(longest).unwrap_or(usize::MAX),

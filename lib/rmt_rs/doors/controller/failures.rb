@@ -9,8 +9,8 @@ module RmtRs
         BAD_VALUES = [1062, 1153, 1264, 1267, 1292, 1300, 1366, 1406, 3140, 3141, 3988, 4025].freeze
         # … and for a database that cannot serve anybody: too many connections, full, read-only, ending,
         # gone; or that gave up this time: a deadlock, a lock, a commit, somebody who ended it.
-        UNAVAILABLE = [3, 20, 1021, 1026, 1040, 1047, 1053, 1114, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1203, 1205,
-                       1213, 1226, 1290, 1317, 1467, 1792, 1836, 1927, 1969, 2002, 2003, 2005, 2006, 2013].freeze
+        UNAVAILABLE = [1, 3, 20, 1021, 1026, 1030, 1040, 1047, 1053, 1114, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1203,
+                       1205, 1213, 1226, 1290, 1317, 1467, 1792, 1836, 1927, 1969, 2002, 2003, 2005, 2006, 2013].freeze
         # What a lost connection raises, in Rails and in the clients; not every version has all of them.
         CONNECTION_ERRORS = %w[ActiveRecord::ConnectionNotEstablished ActiveRecord::ConnectionFailed
                                Mysql2::Error::ConnectionError Trilogy::ConnectionError].freeze
