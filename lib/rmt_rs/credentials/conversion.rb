@@ -91,6 +91,8 @@ module RmtRs
       end
 
       def add(total, part)
+        # What was converted before takes no time, and says nothing of what is to come.
+        @passed = total.seen if total.hashed.zero?
         %i[seen hashed left].each { |count| total[count] += part[count] }
         return if @clock.call - @said < PAUSE
 
@@ -103,7 +105,7 @@ module RmtRs
         line = "#{total.seen} of #{@of} systems seen, #{total.hashed} hashed in #{seconds.round} s"
         return line unless seconds.positive? && total.hashed.positive? && total.seen < @of
 
-        left = (@of - total.seen) * seconds / total.seen
+        left = (@of - total.seen) * seconds / (total.seen - @passed)
         "#{line}, #{(total.hashed / seconds).round} a second, #{left.round} s to go"
       end
     end
