@@ -13,15 +13,16 @@ class TroubledMariadb
   ACCOUNT = 'faces'
   ENCRYPTED = 'faces_tls'
   PASSWORD = 'faces'
-  MEGABYTES = 320
 
   # @return [MysqlDatabase]
   attr_reader :database
 
   # @param directory [String] of its own; emptied
   # @param name [String] of its database, which is made, with a catalog
-  def initialize(directory, name)
+  # @param megabytes [Integer] of its disk: more than it needs unless the disk is to be full
+  def initialize(directory, name, megabytes)
     @directory = directory
+    @megabytes = megabytes
     @name = name
     FileUtils.mkdir_p(directory)
     @mounted = mount
@@ -155,7 +156,7 @@ class TroubledMariadb
   # The disk that can be full is the server's own.
   def mount
     system('umount', @directory, err: File::NULL) if mountpoint?
-    system('mount', '-t', 'tmpfs', '-o', "size=#{MEGABYTES}m", 'tmpfs', @directory, err: File::NULL)
+    system('mount', '-t', 'tmpfs', '-o', "size=#{@megabytes}m", 'tmpfs', @directory, err: File::NULL)
   end
 
   # What the server says shall not be cut off where its disk is full.

@@ -41,7 +41,8 @@ module Torture
       @report = report
       @totals = Hash.new(0)
       @found = []
-      @mariadb = TroubledMariadb.new(File.join(DIRECTORY, 'faces'), 'rmt_faces')
+      @mariadb = TroubledMariadb.new(File.join(DIRECTORY, 'faces'), 'rmt_faces',
+                                     scale.of('DISK_MEGABYTES', small: 320, full: 2_048))
       @ledger = Ledger.new(@mariadb.database).open
       start_hosts
       faces.each { |face| show(face) }
