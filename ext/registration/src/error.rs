@@ -89,11 +89,16 @@ impl Failure {
         Self::rmt(422, message)
     }
 
-    /// The same failure after earlier attempts: what they may have `written` is not undone by it.
+    /// The same failure after earlier attempts: what they may have `written` is not undone by it. A value that is refused
+    /// only then (the server reads less by now, for instance) is no refusal of the request.
     pub(crate) fn after(self, written: Written) -> Self {
+        let error = match self.error {
+            Error::BadInput(what) if written == Written::Perhaps => Error::Unavailable(what),
+            error => error,
+        };
         Self {
+            error,
             written: self.written.max(written),
-            ..self
         }
     }
 
@@ -103,5 +108,19 @@ impl Failure {
             error,
             written: Written::Perhaps,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_stored_is_not_refused_for_its_values() {
+        let too_long = || Failure::unwritten(Error::BadInput("too long".to_owned()));
+        let first = too_long().after(Written::No);
+        assert!(matches!(first.error, Error::BadInput(_)) && first.written == Written::No);
+        let later = too_long().after(Written::Perhaps);
+        assert!(matches!(later.error, Error::Unavailable(_)) && later.written == Written::Perhaps);
     }
 }
