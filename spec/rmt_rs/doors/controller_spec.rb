@@ -109,6 +109,13 @@ RSpec.describe 'The controller door' do
       expect(rows('SELECT 1 FROM systems')).to be_empty
     end
 
+    it 'refuses more parameters than Rails can wrap' do
+      many = (1..200_000).to_h { |number| ["k#{number}", 1] }
+      expect(announce(many)).to be_refused_with(422, 'The request has too many parameters')
+      expect(announce(hostname: 'web01', hwinfo: many.first(1_000).to_h).code).to eq('201')
+      expect(rows('SELECT hostname FROM systems')).to eq([{ 'hostname' => 'web01' }])
+    end
+
     it "leaves to Rails what is Rails' to refuse" do
       ['{"hostname":', "{\"hostname\":\"\xFF\"}".b].each do |body|
         answer = announce(body)

@@ -16,7 +16,9 @@ module RmtRs
                                Mysql2::Error::ConnectionError Trilogy::ConnectionError].freeze
         # What Rust found out of the request, and is no failure of its own.
         ANSWERS = [Gone, BadInput, RmtError, Invalid].freeze
-        private_constant :BAD_VALUES, :UNAVAILABLE, :CONNECTION_ERRORS, :ANSWERS
+        # Parameters at the top that no client sends as many of.
+        MANY = 10_000
+        private_constant :BAD_VALUES, :UNAVAILABLE, :CONNECTION_ERRORS, :ANSWERS, :MANY
 
         class << self
           # @param error [Exception] of ActiveRecord
@@ -58,6 +60,11 @@ module RmtRs
           raise if !ours?(door_operation) || performed? || Shared.valid_keys?(request.request_parameters)
 
           refuse(door_operation, 'The request is not valid UTF-8', 400)
+        rescue SystemStackError
+          # Rails wraps parameters with a call that has each of their names for an argument.
+          raise if !ours?(door_operation) || performed? || request.request_parameters.size < MANY
+
+          refuse(door_operation, 'The request has too many parameters', 422)
         end
 
         # Answers for a database that was asked by Rails; any other error is raised again.

@@ -29,7 +29,7 @@ module RmtRs
           query = env['QUERY_STRING']
           all = @filter.filter(query.empty? ? sent : sent.merge(::Rack::Utils.parse_nested_query(query)))
           all['id'] = understood.id if understood.id
-          wrap(all, sent.keys, understood.controller) if json
+          wrap(all, sent, understood.controller) if json
           all
         end
 
@@ -54,7 +54,8 @@ module RmtRs
           name, included = wrapper_of(controller)
           return if name.nil? || parameters.key?(name)
 
-          wrapped = parameters.slice(*sent)
+          # As slice would, which takes no million keys.
+          wrapped = parameters.select { |key, _| sent.key?(key) }
           parameters[name] = included ? wrapped.slice(*included) : wrapped.except(*UNWRAPPED)
         end
 
