@@ -22,6 +22,8 @@ struct Belongings {
     profiles: Vec<u64>,
     /// Those of the profiles that no other system has.
     orphans: Vec<u64>,
+    /// Its id at SCC, which it may have been given since it authenticated.
+    scc_id: Option<u64>,
 }
 
 impl Session {
@@ -62,7 +64,9 @@ impl Session {
             let belongings = self.belongings(id).await?;
             done = belongings.profiles.iter().all(|it| profiles.contains(it));
             if done {
-                self.remember_scc_id(id, now).await?;
+                if let Some(scc_id) = belongings.scc_id {
+                    self.remember_scc_id(scc_id, now).await?;
+                }
                 self.delete("system_profiles", &belongings.links).await?;
                 self.delete("activations", &belongings.activations).await?;
                 self.delete("system_uptimes", &belongings.uptimes).await?;
@@ -110,8 +114,11 @@ impl Session {
              UNION ALL SELECT 'link', id, profile_id, EXISTS ( \
                SELECT 1 FROM system_profiles AS others \
                WHERE others.profile_id = links.profile_id AND others.system_id <> links.system_id) \
-             FROM system_profiles AS links WHERE system_id = ?",
+             FROM system_profiles AS links WHERE system_id = ? \
+             UNION ALL SELECT 'scc', scc_system_id, 0, 0 FROM systems \
+             WHERE id = ? AND scc_system_id IS NOT NULL",
         )
+        .bind(id)
         .bind(id)
         .bind(id)
         .bind(id)
@@ -123,6 +130,7 @@ impl Session {
             match row.try_get_unchecked("kind")? {
                 "activation" => belongings.activations.push(id),
                 "uptime" => belongings.uptimes.push(id),
+                "scc" => belongings.scc_id = Some(id),
                 _ => {
                     let profile = row.try_get_unchecked("profile_id")?;
                     let shared: i64 = row.try_get_unchecked("shared")?;
@@ -137,19 +145,21 @@ impl Session {
         Ok(belongings)
     }
 
-    /// So that SCC is told that the system left. Its id there is asked for now: it may have been
-    /// given to it since it authenticated.
-    async fn remember_scc_id(&mut self, id: u64, now: OffsetDateTime) -> Result<(), Interruption> {
+    /// So that SCC is told that the system left. To select the value in this statement would lock the table's
+    /// ids to its end, and those who leave at a time would meet there.
+    async fn remember_scc_id(
+        &mut self,
+        scc_id: u64,
+        now: OffsetDateTime,
+    ) -> Result<(), Interruption> {
         let now = whole_seconds(now);
         sqlx::query(
             "INSERT INTO deregistered_systems (scc_system_id, created_at, updated_at) \
-             SELECT scc_system_id, ?, ? FROM systems \
-             WHERE id = ? AND scc_system_id IS NOT NULL \
-             ON DUPLICATE KEY UPDATE scc_system_id = VALUES(scc_system_id)",
+             VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE scc_system_id = VALUES(scc_system_id)",
         )
+        .bind(scc_id)
         .bind(now)
         .bind(now)
-        .bind(id)
         .execute(self.connection())
         .await?;
         Ok(())
