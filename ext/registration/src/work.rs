@@ -7,8 +7,8 @@ use crate::store::{Interruption, Mark, Recovery, Session};
 use crate::timings::{self, Timings};
 use crate::{Failure, Registration, Written};
 
-/// How often something is tried.
-const ATTEMPTS: u32 = 5;
+/// How often something is tried: of 64 who meet on one row some lose five times in a row.
+const ATTEMPTS: u32 = 8;
 
 /// Statements that are carried out as a whole, and may be again when the database has rolled them
 /// back or the connection was lost.
@@ -106,7 +106,7 @@ impl Registration {
         }
     }
 
-    /// Up to 5, 10, 20, 40 ms: those who met in a deadlock shall not meet again.
+    /// Up to 5, 10, 20 … 320 ms: those who met in a deadlock shall not meet again.
     fn backoff(&self, attempt: u32) -> Duration {
         let mut jitter = [0];
         if self.entropy.fill(&mut jitter).is_err() {
