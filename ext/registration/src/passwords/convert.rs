@@ -157,6 +157,17 @@ impl Registration {
         self.hash(passwords, login, &canonical, &progress).await
     }
 
+    /// Whether these systems with that login, by their ids, have what they had.
+    pub(super) async fn still_stored(
+        &self,
+        login: &str,
+        rows: &[(u64, String)],
+    ) -> Result<bool, Failure> {
+        let stored = self.carry_out(&Reading::Of(&[login])).await?;
+        let has = |id, old: &str| stored.iter().any(|it| it.id == id && it.password == old);
+        Ok(rows.iter().all(|(id, old)| has(*id, old)))
+    }
+
     /// How many of them were replaced.
     pub(super) async fn replace_passwords(
         &self,

@@ -58,7 +58,7 @@ pub(crate) struct Passwords {
     key: OnceLock<Key>,
     verified: Mutex<Verified>,
     verifying: Flights<bool>,
-    replacing: Flights<String>,
+    replacing: Flights<Option<String>>,
     pause: Mutex<Pause>,
 }
 
@@ -335,6 +335,8 @@ impl Registration {
         let attempt = async || {
             let new = match shared {
                 Some(shared) => shared.to_owned(),
+                // Who has read the rows before somebody replaced them need not hash for nothing.
+                None if !self.still_stored(login, rows).await? => return Ok(None),
                 None => self.hash(passwords, login, password, progress).await?,
             };
             let replacements = rows.iter().map(|(id, old)| Replacement {
@@ -343,14 +345,14 @@ impl Registration {
                 new: new.clone(),
             });
             self.replace_passwords(replacements.collect()).await?;
-            Ok(new)
+            Ok(Some(new))
         };
         let work = async || {
             if !lock(&passwords.pause).admits(self.clock.now()) {
                 let what = "it failed a moment ago".to_owned();
                 return Err(Failure::unwritten(Error::Unavailable(what)));
             }
-            let result: Result<String, Failure> = attempt().await;
+            let result: Result<Option<String>, Failure> = attempt().await;
             let mut pause = lock(&passwords.pause);
             match &result {
                 Ok(_) => pause.succeeded(),
@@ -364,7 +366,9 @@ impl Registration {
             drop(pause);
             result
         };
-        let new = passwords.replacing.join(mark, work).await?;
-        self.remember(passwords, login, password, &new)
+        match passwords.replacing.join(mark, work).await? {
+            Some(new) => self.remember(passwords, login, password, &new),
+            None => Ok(()),
+        }
     }
 }
