@@ -93,10 +93,15 @@ module Torture
 
     private
 
-    # What was in a transaction when its client was killed is rolled back after a while.
+    # What was in a transaction when its client was killed is rolled back after a while; its session may be gone by then.
+    # Those in other databases are none of this one's.
+    UNDER_WAY = 'SELECT trx_started, trx_state, trx_query, command, time FROM information_schema.INNODB_TRX ' \
+                'LEFT JOIN information_schema.PROCESSLIST ON id = trx_mysql_thread_id WHERE id IS NULL OR db = DATABASE()'
+    private_constant :UNDER_WAY
+
     def wait_for_silence(sql)
-      silent = Processes.wait_until(60) { sql.query('SELECT COUNT(*) AS n FROM information_schema.INNODB_TRX').first['n'].zero? }
-      raise 'transactions do not end' unless silent
+      left = []
+      Processes.wait_until(60) { (left = sql.query(UNDER_WAY).to_a).empty? } || raise("transactions do not end: #{left}")
     end
 
     def strangers
