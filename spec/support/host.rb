@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require 'fileutils'
+require 'json'
 require 'net/http'
 require 'uri'
 require_relative 'processes'
@@ -108,6 +109,14 @@ class Host
     end
   rescue SystemCallError, IOError, Timeout::Error
     false
+  end
+
+  # @param hostname [String] of a machine that announces itself
+  # @return [Net::HTTPResponse]
+  def announce(hostname)
+    Net::HTTP.start('127.0.0.1', @port, read_timeout: 60) do |http|
+      http.post('/connect/subscriptions/systems', JSON.generate(hostname: hostname), 'Content-Type' => 'application/json')
+    end
   end
 
   # Runs a program of the application in its directory and environment, its output in the log.

@@ -4,6 +4,9 @@ require 'json'
 
 # How RMT words a refusal.
 module Refusals
+  # What is said for a database that cannot be used.
+  UNAVAILABLE = 'The database is not available at the moment. Please try again later.'
+
   # @param status [Integer]
   # @param message [String]
   # @return [RSpec::Matchers::BuiltIn::Satisfy] matches a Net::HTTPResponse; a 503 has to say when to come back

@@ -4,13 +4,7 @@ require 'json'
 require 'net/http'
 
 RSpec.describe 'The breakers' do
-  UNAVAILABLE = 'The database is not available at the moment. Please try again later.' # rubocop:disable Lint/ConstantDefinitionInBlock
-
-  def announce(name)
-    Net::HTTP.start('127.0.0.1', @host.port, read_timeout: 60) do |http|
-      http.post('/connect/subscriptions/systems', JSON.generate(hostname: name), 'Content-Type' => 'application/json')
-    end
-  end
+  def announce(name) = @host.announce(name)
 
   def log
     File.read(@host.log)
@@ -53,7 +47,7 @@ RSpec.describe 'The breakers' do
         expect(announce('before').code).to eq('201')
         Process.kill(:STOP, mariadb.pid)
         frozen = Array.new(5) { Thread.new { announce('frozen') } }.map(&:value)
-        expect(frozen).to all(be_refused_with(503, UNAVAILABLE))
+        expect(frozen).to all(be_refused_with(503, Refusals::UNAVAILABLE))
         # Now it is known; of a herd one at a time waits.
         herd = Array.new(20) { Thread.new { Array.new(10) { announce('herd') } } }
         health = Array.new(20) do
@@ -61,7 +55,7 @@ RSpec.describe 'The breakers' do
           seconds { Net::HTTP.get(URI("#{@host.url}/api/health/status")) }
         end
         expect(health.max).to be < 2
-        expect(herd.flat_map(&:value)).to all(be_refused_with(503, UNAVAILABLE))
+        expect(herd.flat_map(&:value)).to all(be_refused_with(503, Refusals::UNAVAILABLE))
         expect(log.scan('announce had no answer from the database 3 times in a row').size).to eq(1)
         Process.kill(:CONT, mariadb.pid)
         expect(Processes.wait_until(60, pause: 0.1) { announce('after').code == '201' }).to be_truthy

@@ -40,7 +40,7 @@ RSpec.describe 'The controller door' do
     RmtRs::Operations::ALL.keys
   end
 
-  unavailable = 'The database is not available at the moment. Please try again later.'
+  unavailable = Refusals::UNAVAILABLE
 
   describe 'switched on' do
     host 'door_on', env: { 'PRELOAD_APP' => '1' }

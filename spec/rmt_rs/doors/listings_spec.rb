@@ -226,7 +226,7 @@ RSpec.describe 'The controller door of listings' do
       json = { 'Content-Type' => 'application/json' }
       expect(get('/api/health/status', json, body: '{"a":1}').body).to eq('{"state":"online"}')
       expect(get('/connect/repositories/installer', json, body: '{"a":1}').code).to eq('422')
-      unavailable = 'The database is not available at the moment. Please try again later.'
+      unavailable = Refusals::UNAVAILABLE
       expect(installer(sles)).to be_refused_with(503, unavailable)
       expect(products(token: code)).to be_refused_with(503, unavailable)
       expect(legacy_service).to be_refused_with(503, unavailable)

@@ -215,7 +215,7 @@ RSpec.describe 'The rack door', :rack_door do
       @mariadb.stop
       @hosts['late'] = Host.new(database_url: database.url, door: 'rack', workers: 0).start
       gone = @hosts.keys.map { |door| ask('post', '/connect/subscriptions/systems', { hostname: 'gone' }, door: door) }
-      expect(gone).to all(be_refused_with(503, 'The database is not available at the moment. Please try again later.'))
+      expect(gone).to all(be_refused_with(503, Refusals::UNAVAILABLE))
       expect(@hosts.keys.map { |door| ask('get', '/api/health/status', door: door).code }).to eq(%w[200 200])
       @mariadb.start
       @hosts.each_key do |door|

@@ -1,7 +1,5 @@
 # frozen_string_literal: true
 
-require 'json'
-require 'net/http'
 require_relative '../../support/faulty_way'
 
 # Ruby's connections lead to the database directly, Rust's by a way of their own: who has answered can be told.
@@ -21,16 +19,6 @@ RSpec.describe 'A database that Rust does not reach' do
         @way&.stop
       end
 
-      def unavailable
-        'The database is not available at the moment. Please try again later.'
-      end
-
-      def announce(name)
-        Net::HTTP.start('127.0.0.1', @host.port, read_timeout: 60) do |http|
-          http.post('/connect/subscriptions/systems', JSON.generate(hostname: name), 'Content-Type' => 'application/json')
-        end
-      end
-
       # Nobody listens there any more, and whoever is connected is cut off.
       def cut
         @way.stop
@@ -46,11 +34,11 @@ RSpec.describe 'A database that Rust does not reach' do
 
       it 'is not asked by Ruby instead when Rust has reached it before' do
         @host.start
-        expect(announce('before').code).to eq('201')
+        expect(@host.announce('before').code).to eq('201')
         cut
         # What is sent on a connection that is lost may have been carried out.
-        announce('lost')
-        expect(Array.new(8) { |n| announce("web#{n}") }).to all(be_refused_with(503, unavailable))
+        @host.announce('lost')
+        expect(Array.new(8) { |n| @host.announce("web#{n}") }).to all(be_refused_with(503, Refusals::UNAVAILABLE))
         expect(hostnames).to eq(%w[before])
         expect(File.read(@host.log)).not_to match(/left to R|Ruby answers it for now/)
       end
@@ -58,7 +46,7 @@ RSpec.describe 'A database that Rust does not reach' do
       it 'is asked by Ruby when Rust has never reached it' do
         @way.stop
         @host.start
-        expect(announce('web').code).to eq('201')
+        expect(@host.announce('web').code).to eq('201')
         expect(hostnames).to eq(%w[web])
         expect(File.read(@host.log)).to match(/announce left to R\w+: no database connection: .*Connection refused/)
       end
