@@ -332,27 +332,14 @@ impl Registration {
             return Ok(());
         };
         let mark = self.mark(passwords, login, password, first)?;
-        let attempt = async || {
-            let new = match shared {
-                Some(shared) => shared.to_owned(),
-                // Who has read the rows before somebody replaced them need not hash for nothing.
-                None if !self.still_stored(login, rows).await? => return Ok(None),
-                None => self.hash(passwords, login, password, progress).await?,
-            };
-            let replacements = rows.iter().map(|(id, old)| Replacement {
-                id: *id,
-                old: old.clone(),
-                new: new.clone(),
-            });
-            self.replace_passwords(replacements.collect()).await?;
-            Ok(Some(new))
-        };
         let work = async || {
             if !lock(&passwords.pause).admits(self.clock.now()) {
                 let what = "it failed a moment ago".to_owned();
                 return Err(Failure::unwritten(Error::Unavailable(what)));
             }
-            let result: Result<Option<String>, Failure> = attempt().await;
+            let result = self
+                .make_and_store(passwords, login, password, rows, shared, progress)
+                .await;
             let mut pause = lock(&passwords.pause);
             match &result {
                 Ok(_) => pause.succeeded(),
@@ -370,5 +357,30 @@ impl Registration {
             Some(new) => self.remember(passwords, login, password, &new),
             None => Ok(()),
         }
+    }
+
+    /// The hash that is stored for the `rows` now; `None` when somebody else was faster.
+    async fn make_and_store(
+        &self,
+        passwords: &Passwords,
+        login: &str,
+        password: &Canonical,
+        rows: &[(u64, String)],
+        shared: Option<&str>,
+        progress: &Progress,
+    ) -> Result<Option<String>, Failure> {
+        let new = match shared {
+            Some(shared) => shared.to_owned(),
+            // Who has read the rows before somebody replaced them need not hash for nothing.
+            None if !self.still_stored(login, rows).await? => return Ok(None),
+            None => self.hash(passwords, login, password, progress).await?,
+        };
+        let replacements = rows.iter().map(|(id, old)| Replacement {
+            id: *id,
+            old: old.clone(),
+            new: new.clone(),
+        });
+        self.replace_passwords(replacements.collect()).await?;
+        Ok(Some(new))
     }
 }
