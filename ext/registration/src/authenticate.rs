@@ -188,7 +188,7 @@ impl Authenticated {
 
 impl Registration {
     /// Finds the system that sends `credentials`, and notes that it was seen and with which
-    /// program. One statement when nothing changes, else two and one commit; seven when the system
+    /// program. One statement when nothing changes, else two and one commit; eight when the system
     /// has to be copied.
     ///
     /// # Errors

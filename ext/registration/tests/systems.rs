@@ -21,7 +21,8 @@ use registration::{
     Updated, Written,
 };
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
+use tokio::time::{Duration, Instant};
 
 async fn authenticate(
     registration: &Registration,
@@ -77,6 +78,8 @@ async fn systems_against_a_database() {
     a_deregistration_leaves_nothing(&server).await;
     the_last_of_many_takes_the_profile_along(&server).await;
     announces_and_deregistrations_share_profiles(&server).await;
+    who_waits_holds_nothing_that_others_wait_for(&server).await;
+    copies_do_not_wait_for_activations(&server).await;
     statements_are_few(&server).await;
     lost_answers_change_nothing(&server).await;
     what_was_abandoned_is_not_written(&server).await;
@@ -1057,6 +1060,114 @@ async fn announces_and_deregistrations_share_profiles(server: &Server) {
     let counts = "SELECT (SELECT COUNT(*) FROM systems), (SELECT COUNT(*) FROM system_profiles), \
                   (SELECT COUNT(*) FROM system_uptimes), (SELECT COUNT(*) FROM profiles WHERE identifier > 1)";
     assert_eq!(place.read(counts).await, "0 0 0 0");
+}
+
+/// A lock of somebody else's, and what is held by those who wait for it.
+struct Rival<'a> {
+    server: &'a Server,
+    wire: MySqlConnection,
+}
+
+impl<'a> Rival<'a> {
+    async fn who_holds(place: &Place<'a>, rows: &str) -> Self {
+        let mut rival = Self {
+            server: place.server,
+            wire: place.server.root(&place.name).await,
+        };
+        rival.run("SET innodb_lock_wait_timeout = 1").await.unwrap();
+        rival.run("START TRANSACTION").await.unwrap();
+        rival.run(rows).await.unwrap();
+        rival
+    }
+
+    async fn run(&mut self, statement: &str) -> Result<(), sqlx::Error> {
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
+        self.wire.execute(statement).await.map(drop)
+    }
+
+    /// Until somebody waits with a statement that begins like this.
+    async fn is_waited_for(&self, statement: &str) {
+        let waiting = format!(
+            "SELECT COUNT(*) FROM information_schema.INNODB_TRX \
+             WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '{statement}%'"
+        );
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.server.read("mysql", &waiting).await != "1" {
+            assert!(Instant::now() < deadline, "nobody waits with {statement}");
+            // The server looks anew only when it was not asked for a tenth of a second.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    }
+}
+
+async fn who_waits_holds_nothing_that_others_wait_for(server: &Server) {
+    let place = Place::new(server, "waiting").await;
+    let mut settings = config(server, &place.name);
+    settings.statement_timeout_ms = 30_000;
+    let registration = Registration::new(&settings).unwrap();
+    place.system("scc_system_id = 42").await;
+    place
+        .run(
+            "INSERT INTO profiles (id, profile_type, identifier, data, created_at, updated_at) VALUES \
+             (1, 'pci', 'a', 'x', NOW(), NOW()), (2, 'mod', 'b', 'y', NOW(), NOW()); \
+             INSERT INTO activations (id, system_id, service_id, created_at, updated_at) VALUES (7, 1, 1, NOW(), NOW())",
+        )
+        .await;
+
+    // Whoever leaves takes the profiles in the order of their ids; so does who sends them in another one.
+    let mut leaving =
+        Rival::who_holds(&place, "SELECT * FROM profiles WHERE id = 1 FOR UPDATE").await;
+    let profile = |id| json!({"identifier": id, "data": "x"});
+    let params = json!({"system_profiles": {"mod": profile("b"), "pci": profile("a")}});
+    let announcing = registration.clone();
+    let announced = tokio::spawn(async move {
+        announcing
+            .announce(params.to_string().as_bytes(), &Progress::default())
+            .await
+    });
+    leaving.is_waited_for("INSERT INTO system_profiles").await;
+    leaving
+        .run("SELECT * FROM profiles WHERE id = 2 FOR UPDATE")
+        .await
+        .unwrap();
+    leaving.run("COMMIT").await.unwrap();
+    announced.await.unwrap().unwrap();
+
+    // RMT's purge holds activations when it remembers the id of a system at SCC, which a copy of that may have, too.
+    let mut purge = Rival::who_holds(
+        &place,
+        "UPDATE activations SET updated_at = NOW() WHERE id = 7",
+    )
+    .await;
+    let authenticated = authenticate(&registration, &old_client()).await.unwrap();
+    let left = tokio::spawn(async move { deregister(&registration, &authenticated).await });
+    purge.is_waited_for("DELETE activations").await;
+    purge
+        .run("INSERT INTO deregistered_systems (scc_system_id, created_at, updated_at) VALUES (42, NOW(), NOW())")
+        .await
+        .unwrap();
+    purge.run("COMMIT").await.unwrap();
+    left.await.unwrap().unwrap();
+    assert_eq!(
+        place
+            .read("SELECT GROUP_CONCAT(scc_system_id) FROM deregistered_systems")
+            .await,
+        "42"
+    );
+}
+
+async fn copies_do_not_wait_for_activations(server: &Server) {
+    let place = Place::new(server, "unlocked").await;
+    let registration = registration(server, &place.name);
+    place.system("system_token = 'one'").await;
+    place
+        .run("INSERT INTO activations (id, system_id, service_id, created_at, updated_at) VALUES (7, 1, 1, NOW(), NOW())")
+        .await;
+    let mut other =
+        Rival::who_holds(&place, "SELECT * FROM activations WHERE id = 7 FOR UPDATE").await;
+    authenticate(&registration, &client("two")).await.unwrap();
+    other.run("COMMIT").await.unwrap();
+    assert_eq!(place.read("SELECT COUNT(*) FROM activations").await, "2");
 }
 
 async fn statements_are_few(server: &Server) {

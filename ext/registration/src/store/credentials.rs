@@ -150,18 +150,8 @@ impl Session {
         .execute(self.connection())
         .await?;
         copy.id = result.last_insert_id();
-        let result = sqlx::query(
-            "INSERT INTO activations (service_id, system_id, subscription_id, created_at, updated_at) \
-             SELECT service_id, ?, subscription_id, ?, ? FROM activations WHERE system_id = ? \
-             ORDER BY id",
-        )
-        .bind(copy.id)
-        .bind(copy.created_at)
-        .bind(copy.created_at)
-        .bind(original)
-        .execute(self.connection())
-        .await?;
-        if result.rows_affected() > 0 && copy.scc_registered_at.is_some() {
+        let activated = self.copy_activations(copy, original).await?;
+        if activated && copy.scc_registered_at.is_some() {
             let changes = SystemChanges {
                 reset_scc: true,
                 ..SystemChanges::default()
@@ -170,6 +160,44 @@ impl Session {
             changes.apply(copy);
         }
         Ok(())
+    }
+
+    /// Whether there were any.
+    ///
+    /// They are read first: a statement that inserts what it selects locks what it reads, of a small table all of it.
+    async fn copy_activations(
+        &mut self,
+        copy: &SystemRow,
+        original: u64,
+    ) -> Result<bool, Interruption> {
+        let rows = sqlx::query(
+            "SELECT service_id, subscription_id FROM activations WHERE system_id = ? ORDER BY id",
+        )
+        .bind(original)
+        .fetch_all(self.connection())
+        .await?;
+        let activations = rows.iter().map(|row| {
+            let service: u64 = row.try_get_unchecked("service_id")?;
+            let subscription: Option<u64> = row.try_get_unchecked("subscription_id")?;
+            Ok((service, subscription))
+        });
+        let activations = activations.collect::<Result<Vec<_>, sqlx::Error>>()?;
+        if activations.is_empty() {
+            return Ok(false);
+        }
+        let mut query = QueryBuilder::<MySql>::new(
+            "INSERT INTO activations (service_id, system_id, subscription_id, created_at, updated_at) ",
+        );
+        query.push_values(activations, |mut values, (service, subscription)| {
+            values
+                .push_bind(service)
+                .push_bind(copy.id)
+                .push_bind(subscription)
+                .push_bind(copy.created_at)
+                .push_bind(copy.created_at);
+        });
+        query.build().execute(self.connection()).await?;
+        Ok(true)
     }
 }
 

@@ -108,12 +108,15 @@ impl Session {
         Ok(result.last_insert_id())
     }
 
+    /// Each link holds its profile: all take them in the order of their ids, as those who leave do, so that none has
+    /// what the other one waits for.
     pub(super) async fn link_profiles(
         &mut self,
         system_id: u64,
-        profile_ids: &[u64],
+        mut profile_ids: Vec<u64>,
         now: PrimitiveDateTime,
     ) -> Result<(), Interruption> {
+        profile_ids.sort_unstable();
         let mut query = QueryBuilder::<MySql>::new(
             "INSERT INTO system_profiles (system_id, profile_id, created_at, updated_at) ",
         );

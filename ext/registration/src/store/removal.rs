@@ -64,14 +64,14 @@ impl Session {
             let belongings = self.belongings(id).await?;
             done = belongings.profiles.iter().all(|it| profiles.contains(it));
             if done {
-                if let Some(scc_id) = belongings.scc_id {
-                    self.remember_scc_id(scc_id, now).await?;
-                }
                 self.delete("system_profiles", &belongings.links).await?;
                 self.delete("activations", &belongings.activations).await?;
                 self.delete("system_uptimes", &belongings.uptimes).await?;
                 self.delete("systems", &[id]).await?;
                 self.delete("profiles", &belongings.orphans).await?;
+                if let Some(scc_id) = belongings.scc_id {
+                    self.remember_scc_id(scc_id, now).await?;
+                }
             }
         }
         self.commit().await?;
@@ -145,8 +145,11 @@ impl Session {
         Ok(belongings)
     }
 
-    /// So that SCC is told that the system left. To select the value in this statement would lock the table's
-    /// ids to its end, and those who leave at a time would meet there.
+    /// So that SCC is told that the system left, once: copies of a system have its id.
+    ///
+    /// The last statement, as RMT's purge waits for such a row while it holds activations that this transaction
+    /// deletes. And one that looks at no more than the unique value: to update what is there would wait for a row
+    /// that `scc-sync` deletes, while that waits for the value; to select the id would lock the table's counter.
     async fn remember_scc_id(
         &mut self,
         scc_id: u64,
@@ -154,8 +157,7 @@ impl Session {
     ) -> Result<(), Interruption> {
         let now = whole_seconds(now);
         sqlx::query(
-            "INSERT INTO deregistered_systems (scc_system_id, created_at, updated_at) \
-             VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE scc_system_id = VALUES(scc_system_id)",
+            "INSERT IGNORE INTO deregistered_systems (scc_system_id, created_at, updated_at) VALUES (?, ?, ?)",
         )
         .bind(scc_id)
         .bind(now)

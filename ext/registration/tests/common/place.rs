@@ -48,7 +48,7 @@ pub fn actor(authenticated: &Authenticated) -> Actor {
 
 /// A database with a system that was last seen and reported long ago.
 pub struct Place<'a> {
-    server: &'a Server,
+    pub server: &'a Server,
     pub name: String,
 }
 
