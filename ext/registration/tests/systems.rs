@@ -1125,7 +1125,7 @@ async fn who_waits_holds_nothing_that_others_wait_for(server: &Server) {
             .announce(params.to_string().as_bytes(), &Progress::default())
             .await
     });
-    leaving.is_waited_for("INSERT INTO system_profiles").await;
+    leaving.is_waited_for("SELECT id FROM profiles").await;
     leaving
         .run("SELECT * FROM profiles WHERE id = 2 FOR UPDATE")
         .await

@@ -3,6 +3,7 @@
 use sqlx::{MySql, QueryBuilder, Row};
 use time::PrimitiveDateTime;
 
+use super::catalog::push_ids;
 use super::session::{Interruption, Session};
 use crate::error::{Error, Failure};
 
@@ -108,15 +109,18 @@ impl Session {
         Ok(result.last_insert_id())
     }
 
-    /// Each link holds its profile: all take them in the order of their ids, as those who leave do, so that none has
-    /// what the other one waits for.
+    /// The links get their ids in the order of `profile_ids` (RMT: `System#complete_profiles=`).
     pub(super) async fn link_profiles(
         &mut self,
         system_id: u64,
-        mut profile_ids: Vec<u64>,
+        profile_ids: &[u64],
         now: PrimitiveDateTime,
     ) -> Result<(), Interruption> {
-        profile_ids.sort_unstable();
+        // Each link holds its profile, in the order it is stored in.
+        if !profile_ids.is_sorted() {
+            self.hold_profiles(profile_ids, "LOCK IN SHARE MODE")
+                .await?;
+        }
         let mut query = QueryBuilder::<MySql>::new(
             "INSERT INTO system_profiles (system_id, profile_id, created_at, updated_at) ",
         );
@@ -127,6 +131,25 @@ impl Session {
                 .push_bind(now);
         });
         query.build().execute(self.connection()).await?;
+        Ok(())
+    }
+
+    /// Holds these profiles until the transaction ends, `how` a locking read does it. Everybody in the same order: none
+    /// has what another one waits for.
+    pub(super) async fn hold_profiles(
+        &mut self,
+        ids: &[u64],
+        how: &'static str,
+    ) -> Result<(), Interruption> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut query = QueryBuilder::<MySql>::new(
+            "SELECT id FROM profiles FORCE INDEX (PRIMARY) WHERE id IN (",
+        );
+        push_ids(&mut query, ids);
+        query.push(") ORDER BY id ").push(how);
+        query.build().fetch_all(self.connection()).await?;
         Ok(())
     }
 }

@@ -60,7 +60,10 @@ impl Session {
         // With the system locked nobody can give it activations, uptimes or links any more.
         let mut done = true;
         if self.lock_system(id).await? {
-            self.lock_profiles(&profiles).await?;
+            // Nobody else links or deletes them until the transaction ends. Of several last systems that leave at a
+            // time, the last one then sees that it is the last; who announces a like machine meanwhile finds the
+            // profile gone and stores it again.
+            self.hold_profiles(&profiles, "FOR UPDATE").await?;
             let belongings = self.belongings(id).await?;
             done = belongings.profiles.iter().all(|it| profiles.contains(it));
             if done {
@@ -85,23 +88,6 @@ impl Session {
             .await?;
         let profiles = rows.iter().map(|row| row.try_get_unchecked("profile_id"));
         Ok(profiles.collect::<Result<_, _>>()?)
-    }
-
-    /// Holds these profiles, so that nobody else links or deletes them until the transaction ends.
-    /// Of several last systems that leave at a time, the last one then sees that it is the last;
-    /// who announces a like machine meanwhile finds the profile gone and stores it again.
-    async fn lock_profiles(&mut self, ids: &[u64]) -> Result<(), Interruption> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let mut query = QueryBuilder::<MySql>::new(
-            "SELECT id FROM profiles FORCE INDEX (PRIMARY) WHERE id IN (",
-        );
-        push_ids(&mut query, ids);
-        // Everybody in the same order: no deadlocks.
-        query.push(") ORDER BY id FOR UPDATE");
-        query.build().fetch_all(self.connection()).await?;
-        Ok(())
     }
 
     /// To be called once system and profiles are locked, and before any other read without lock:

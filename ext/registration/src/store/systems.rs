@@ -68,7 +68,7 @@ impl Session {
             let now = microseconds(system.announced_at);
             let profile_ids = self.ensure_profiles(profiles, known, now).await?;
             let id = self.insert_system_row(system).await?;
-            self.link_profiles(id, profile_ids, now).await?;
+            self.link_profiles(id, &profile_ids, now).await?;
             self.commit().await?;
             Ok(id)
         })

@@ -217,7 +217,7 @@ impl Session {
             .filter(|id| !wanted.linked.iter().any(|(_, linked)| linked == id))
             .collect();
         if !missing.is_empty() {
-            self.link_profiles(system_id, missing, now).await?;
+            self.link_profiles(system_id, &missing, now).await?;
         }
         Ok(())
     }
