@@ -132,8 +132,8 @@ module Torture
 
     # Systems as they were left long ago.
     def stock(sql)
-      transaction(sql) do
-        BATCH.times do |number|
+      BATCH.times do |number|
+        transaction(sql) do
           insert(sql, 'systems', login: "SCC_old#{number}", password: 'old', hostname: "#{PREFIX}-#{number}",
                                  last_seen_at: '2001-01-01', updated_at: '2001-01-01')
           belongings(sql, sql.last_id)

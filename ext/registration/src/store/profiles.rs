@@ -68,6 +68,11 @@ impl Session {
         known: Vec<Option<u64>>,
         now: PrimitiveDateTime,
     ) -> Result<Vec<u64>, Interruption> {
+        // A link holds its profile, and one that is stored now is held from here on; those that are known are older.
+        let older: Vec<u64> = known.iter().flatten().copied().collect();
+        if older.len() < known.len() || !older.is_sorted() {
+            self.hold_profiles(&older, "LOCK IN SHARE MODE").await?;
+        }
         let mut ids = Vec::with_capacity(profiles.len());
         for (profile, known) in profiles.iter().zip(known) {
             let id = match known {
@@ -116,11 +121,6 @@ impl Session {
         profile_ids: &[u64],
         now: PrimitiveDateTime,
     ) -> Result<(), Interruption> {
-        // Each link holds its profile, in the order it is stored in.
-        if !profile_ids.is_sorted() {
-            self.hold_profiles(profile_ids, "LOCK IN SHARE MODE")
-                .await?;
-        }
         let mut query = QueryBuilder::<MySql>::new(
             "INSERT INTO system_profiles (system_id, profile_id, created_at, updated_at) ",
         );
