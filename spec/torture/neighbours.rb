@@ -72,8 +72,8 @@ module Torture
           found = ids(sql, "SELECT id FROM #{table} WHERE system_id = #{id}")
           found.each { |dependent| sql.query("DELETE FROM #{table} WHERE id = #{dependent}") }
         end
-        sql.query('INSERT IGNORE INTO deregistered_systems (scc_system_id, created_at, updated_at) ' \
-                  "SELECT scc_system_id, NOW(), NOW() FROM systems WHERE id = #{id} AND scc_system_id IS NOT NULL")
+        known = "SELECT scc_system_id AS id FROM systems WHERE id = #{id} AND scc_system_id IS NOT NULL LOCK IN SHARE MODE"
+        ids(sql, known).each { |scc| insert(sql, 'deregistered_systems', scc_system_id: scc, updated_at: '2001-01-01') }
         sql.query("DELETE FROM systems WHERE id = #{id}")
       end
       profiles.each { |profile| destroy_orphan(sql, profile) }
@@ -148,8 +148,10 @@ module Torture
       @profiles.each do |type, profile|
         insert(sql, 'profiles', profile_type: type, identifier: profile[:identifier], data: profile[:data].to_json,
                                 updated_at: '2001-01-01')
-        sql.query("INSERT INTO system_profiles (system_id, profile_id, created_at, updated_at) SELECT #{id}, id, NOW(), NOW() " \
-                  "FROM profiles WHERE profile_type = '#{type}' AND identifier = '#{profile[:identifier]}'")
+        # A statement that inserts what it selects would hold the table's counter while it waits; RMT has none.
+        stored = ids(sql, "SELECT id FROM profiles WHERE profile_type = '#{type}' AND " \
+                          "identifier = '#{profile[:identifier]}' LOCK IN SHARE MODE")
+        stored.each { |link| insert(sql, 'system_profiles', system_id: id, profile_id: link, updated_at: '2001-01-01') }
       end
     end
 
