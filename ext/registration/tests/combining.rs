@@ -424,14 +424,7 @@ async fn what_the_database_undid_is_done_again(server: &Server) {
     for task in busy {
         task.await.unwrap().unwrap();
     }
-    let waiting =
-        "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'";
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while gate.read(waiting).await != "1" {
-        assert!(Instant::now() < deadline, "nobody waits for the rival");
-        // The server looks anew only when it was not asked for a tenth of a second.
-        tokio::time::sleep(Duration::from_millis(150)).await;
-    }
+    server.until_somebody_waits("UPDATE counts").await;
     // And now needs the first one's row.
     let row = "SELECT id FROM systems WHERE hostname = 'first' FOR UPDATE";
     rival.execute(sqlx::raw_sql(row)).await.unwrap();

@@ -22,7 +22,6 @@ use registration::{
 };
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
-use tokio::time::{Duration, Instant};
 
 async fn authenticate(
     registration: &Registration,
@@ -1062,16 +1061,14 @@ async fn announces_and_deregistrations_share_profiles(server: &Server) {
     assert_eq!(place.read(counts).await, "0 0 0 0");
 }
 
-/// A lock of somebody else's, and what is held by those who wait for it.
-struct Rival<'a> {
-    server: &'a Server,
+/// Somebody else, who holds locks.
+struct Rival {
     wire: MySqlConnection,
 }
 
-impl<'a> Rival<'a> {
-    async fn who_holds(place: &Place<'a>, rows: &str) -> Self {
+impl Rival {
+    async fn who_holds(place: &Place<'_>, rows: &str) -> Self {
         let mut rival = Self {
-            server: place.server,
             wire: place.server.root(&place.name).await,
         };
         rival.run("SET innodb_lock_wait_timeout = 1").await.unwrap();
@@ -1083,20 +1080,6 @@ impl<'a> Rival<'a> {
     async fn run(&mut self, statement: &str) -> Result<(), sqlx::Error> {
         let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
         self.wire.execute(statement).await.map(drop)
-    }
-
-    /// Until somebody waits with a statement that begins like this.
-    async fn is_waited_for(&self, statement: &str) {
-        let waiting = format!(
-            "SELECT COUNT(*) FROM information_schema.INNODB_TRX \
-             WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '{statement}%'"
-        );
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.server.read("mysql", &waiting).await != "1" {
-            assert!(Instant::now() < deadline, "nobody waits with {statement}");
-            // The server looks anew only when it was not asked for a tenth of a second.
-            tokio::time::sleep(Duration::from_millis(150)).await;
-        }
     }
 }
 
@@ -1125,7 +1108,7 @@ async fn who_waits_holds_nothing_that_others_wait_for(server: &Server) {
             .announce(params.to_string().as_bytes(), &Progress::default())
             .await
     });
-    leaving.is_waited_for("SELECT id FROM profiles").await;
+    server.until_somebody_waits("SELECT id FROM profiles").await;
     leaving
         .run("SELECT * FROM profiles WHERE id = 2 FOR UPDATE")
         .await
@@ -1141,7 +1124,7 @@ async fn who_waits_holds_nothing_that_others_wait_for(server: &Server) {
     .await;
     let authenticated = authenticate(&registration, &old_client()).await.unwrap();
     let left = tokio::spawn(async move { deregister(&registration, &authenticated).await });
-    purge.is_waited_for("DELETE activations").await;
+    server.until_somebody_waits("DELETE activations").await;
     purge
         .run("INSERT INTO deregistered_systems (scc_system_id, created_at, updated_at) VALUES (42, NOW(), NOW())")
         .await

@@ -9,7 +9,7 @@ use time::PrimitiveDateTime;
 
 use super::catalog::{Criteria, LABEL, label};
 use super::session::{Interruption, Session};
-use super::system_row::{SystemChanges, time_literal};
+use super::system_row::{SystemChanges, SystemRow, time_literal};
 use crate::catalog::Label;
 use crate::error::{Error, Failure};
 
@@ -173,6 +173,47 @@ impl Session {
         .await
         .map_err(gone_or)?;
         Ok(())
+    }
+
+    /// Gives the system `copy` the activations of system `original`, as old as the copy itself; false when there are none.
+    ///
+    /// They are read first: a statement that inserts what it selects locks what it reads, of a small table all of it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn copy_activations(
+        &mut self,
+        copy: &SystemRow,
+        original: u64,
+    ) -> Result<bool, Interruption> {
+        let rows = sqlx::query(
+            "SELECT service_id, subscription_id FROM activations WHERE system_id = ? ORDER BY id",
+        )
+        .bind(original)
+        .fetch_all(self.connection())
+        .await?;
+        let activations = rows.iter().map(|row| {
+            let service: u64 = row.try_get_unchecked("service_id")?;
+            let subscription: Option<u64> = row.try_get_unchecked("subscription_id")?;
+            Ok((service, subscription))
+        });
+        let activations = activations.collect::<Result<Vec<_>, sqlx::Error>>()?;
+        if activations.is_empty() {
+            return Ok(false);
+        }
+        let mut query = QueryBuilder::<MySql>::new(
+            "INSERT INTO activations (service_id, system_id, subscription_id, created_at, updated_at) ",
+        );
+        query.push_values(activations, |mut values, (service, subscription)| {
+            values
+                .push_bind(service)
+                .push_bind(copy.id)
+                .push_bind(subscription)
+                .push_bind(copy.created_at)
+                .push_bind(copy.created_at);
+        });
+        query.build().execute(self.connection()).await?;
+        Ok(true)
     }
 
     /// Deletes activations.

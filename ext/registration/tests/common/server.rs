@@ -95,6 +95,20 @@ impl Server {
         self.root_options(database).connect().await.unwrap()
     }
 
+    /// Returns when one transaction waits for a lock, with a statement that begins like this.
+    pub async fn until_somebody_waits(&self, statement: &str) {
+        let waiting = format!(
+            "SELECT COUNT(*) FROM information_schema.INNODB_TRX \
+             WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '{statement}%'"
+        );
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.read("mysql", &waiting).await != "1" {
+            assert!(Instant::now() < deadline, "nobody waits with {statement}");
+            // The server looks anew only when it was not asked for a tenth of a second.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    }
+
     /// All of a query's values, as text, a row a line.
     pub async fn read(&self, database: &str, query: &str) -> String {
         let rows = self.rows(database, query).await;
