@@ -14,7 +14,8 @@ RSpec.describe 'The statements of a registration' do
     @database.install_triggers
     @host = Host.new(database_url: @database.url, door: 'controller', workers: 1, threads: 1).start
     # The first time connections are opened, statements prepared, and the catalog is read.
-    2.times { @counts = register }
+    register
+    @counts = fewest(Array.new(5) { register })
   end
 
   after(:context) { @host&.stop }
@@ -61,12 +62,18 @@ RSpec.describe 'The statements of a registration' do
     counts
   end
 
+  # A request that comes in another second than the one before it writes when the system was seen, and the server counts
+  # what others ask of it, too. Neither happens each time.
+  def fewest(registrations)
+    registrations.first.keys.to_h { |request| [request, registrations.map { |counts| counts[request] }.transpose.map(&:min)] }
+  end
+
   it 'are few for each request' do
     most = { 'announce' => 1, 'activate' => 5, 'show' => 1, 'activate module 2' => 5, 'activate module 3' => 5,
              'activate module 4' => 5, 'update' => 5, 'update alone' => 2 }
     expect(@counts.transform_values(&:first)).to match(most.transform_values { |limit| be <= limit })
-    activations = counted { request('Get', '/connect/systems/activations', {}) }
-    expect(activations.first).to be <= 6
+    activations = Array.new(3) { counted { request('Get', '/connect/systems/activations', {}) }.first }
+    expect(activations.min).to be <= 6
   end
 
   it 'are few for all of it, and few of them write' do

@@ -152,6 +152,20 @@ RSpec.describe RmtRs::Native do
     expect(count('systems')).to eq(260)
   end
 
+  it 'makes its first objects in several threads at once' do
+    # Whatever asks Ruby for a class lets the other threads have their turn meanwhile.
+    output = NativeSession.run(<<~'RUBY', 'native')
+      TracePoint.new(:c_call) { |point| sleep(0.05) if point.method_id == :const_get }.enable
+      # No thread of this process could, if they wait for each other.
+      watchdog = fork { sleep(20); Process.kill(:KILL, Process.ppid) }
+      settings = JSON.generate('operations' => ['health'], 'tokens_enabled' => true, 'appearance' => RmtRs.appearance)
+      threads = Array.new(4) { Thread.new { RmtRs::Native::Settings.new(settings) } }
+      p threads.map { |thread| thread.value.class }.uniq
+      Process.kill(:KILL, watchdog)
+    RUBY
+    expect(output).to eq("[RmtRs::Native::Settings]\n")
+  end
+
   describe 'after a fork' do
     it 'works in parent and child, each on connections of its own' do
       output = NativeSession.run(<<~'RUBY', 'native')

@@ -461,7 +461,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_module_function("hashes_computed", function!(hashes_computed, 0))?;
     native.define_module_function("health", function!(health, 0))?;
     native.define_module_function("listen", function!(listen, 1))?;
-    rack::define(ruby, &native)?;
+    rack::define(ruby, native)?;
     measures::define(&native)?;
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.define_module_function("reach", function!(reach, 0))?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use magnus::prelude::*;
-use magnus::{Error as RubyError, RArray, Ruby, method};
+use magnus::{Error as RubyError, RArray, RClass, RModule, Ruby, TypedData, method};
 use registration::catalog::{Appearance, BaseUrl, Product, Rendering};
 use registration::{
     Acted, Action, ActivationKey, Authenticated, Checked, Credentials, Error, Failure, Found,
@@ -113,20 +113,28 @@ impl CheckedObject {
     }
 }
 
-/// Makes the classes of what Ruby hands on. Only Rust makes objects of them.
-pub fn define(ruby: &Ruby, native: magnus::RModule) -> Result<(), RubyError> {
-    let class = |name: &str| {
-        let class = native.define_class(name, ruby.class_object())?;
-        class.undef_default_alloc_func();
-        Ok::<_, RubyError>(class)
-    };
-    class("Note")?;
-    class("Look")?;
-    let system = class("System")?;
+/// Makes the class of `T`'s objects, which only Rust makes, and has magnus find it now.
+///
+/// With the first object it would do so behind a lock, asking Ruby, which may let another thread have its
+/// turn. That one would wait for the lock with Ruby's own in its hands: for ever, and with it the process.
+pub fn class_of<T: TypedData>(
+    ruby: &Ruby,
+    native: RModule,
+    name: &str,
+) -> Result<RClass, RubyError> {
+    native.define_class(name, ruby.class_object())?;
+    Ok(T::class(ruby))
+}
+
+/// Makes the classes of what Ruby hands on.
+pub fn define(ruby: &Ruby, native: RModule) -> Result<(), RubyError> {
+    class_of::<NoteObject>(ruby, native, "Note")?;
+    class_of::<LookObject>(ruby, native, "Look")?;
+    let system = class_of::<SystemObject>(ruby, native, "System")?;
     system.define_method("id", method!(SystemObject::id, 0))?;
     system.define_method("token", method!(SystemObject::token, 0))?;
     system.define_method("columns", method!(SystemObject::columns, 0))?;
-    let checked = class("Checked")?;
+    let checked = class_of::<CheckedObject>(ruby, native, "Checked")?;
     checked.define_method("passed?", method!(CheckedObject::passed, 1))?;
     checked.define_method("failure", method!(CheckedObject::failure, 1))?;
     checked.define_method("product_id", method!(CheckedObject::product_id, 0))?;

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use magnus::value::ReprValue;
-use magnus::{Class, Error, Module, Object, RArray, RModule, RString, Ruby, TryConvert, Value};
+use magnus::{Error, Module, Object, RArray, RModule, RString, Ruby, TryConvert, Value};
 use magnus::{function, method};
 use registration::Trail;
 use registration::http::{Answer, PARTS, Reply, Request, Settings, Understood};
 
-use crate::messages::lines;
+use crate::messages::{class_of, lines};
 use crate::{guarded, misunderstood, parsed, runtime};
 
 /// `RmtRs::Native::Settings`: what does not change while the process runs.
@@ -187,12 +187,10 @@ fn for_rack(ruby: &Ruby, answer: Answer) -> Result<RArray, Error> {
 }
 
 /// Defines it all in `RmtRs::Native`.
-pub fn define(ruby: &Ruby, native: &RModule) -> Result<(), Error> {
-    let settings = native.define_class("Settings", ruby.class_object())?;
-    settings.undef_default_alloc_func();
+pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
+    let settings = class_of::<SettingsObject>(ruby, native, "Settings")?;
     settings.define_singleton_method("new", function!(SettingsObject::new, 1))?;
-    let understood = native.define_class("Understood", ruby.class_object())?;
-    understood.undef_default_alloc_func();
+    let understood = class_of::<UnderstoodObject>(ruby, native, "Understood")?;
     understood.define_method("operation", method!(UnderstoodObject::operation, 0))?;
     understood.define_method("controller", method!(UnderstoodObject::controller, 0))?;
     understood.define_method("action", method!(UnderstoodObject::action, 0))?;

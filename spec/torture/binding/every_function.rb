@@ -6,7 +6,8 @@ require 'rmt_rs'
 require_relative '../../support/large_tree'
 
 # Calls every function of the native library, with good arguments and bad ones, and ends with a word on each that it has not
-# called. What is held over from call to call is used again after the collector had its way. A program:
+# called, or that does what it must not. What is held over from call to call is used again after the collector had its way.
+# A program:
 #
 #   ruby -I lib spec/torture/binding/every_function.rb plain|stress|compact ROUNDS < configuration.json
 #
@@ -28,12 +29,13 @@ class EveryFunction
     @configuration = configuration
     @mode = mode
     @called = {}
+    @searching = []
   end
 
-  # @return [Array<String>] functions that were not called
+  # @return [Array<String>] what is wrong with functions
   def run(rounds)
     rounds.times { round }
-    functions - @called.keys
+    (functions - @called.keys).map { |name| "#{name} was not called" } + @searching.map { |name| "#{name} looks for a class" }
   end
 
   private
@@ -64,12 +66,19 @@ class EveryFunction
   def native(name, *arguments, on: RmtRs::Native)
     @called["#{on.class}##{name}"] = true
     GC.stress = true if @mode == 'stress'
-    result = on.public_send(name, *arguments)
+    result = watched("#{on.class}##{name}") { on.public_send(name, *arguments) }
     GC.stress = false
     GC.verify_compaction_references(double_heap: true, toward: :empty) if @mode == 'compact'
     result
   ensure
     GC.stress = false
+  end
+
+  # A class of the library's that is looked for when an object of it is made is looked for behind a lock, by Ruby, which may
+  # let another thread have its turn: that one can wait for the lock for ever.
+  def watched(name, &)
+    search = TracePoint.new(:c_call) { |point| @searching << name if point.method_id == :const_get }
+    search.enable(&)
   end
 
   def expect(truth)
@@ -220,6 +229,6 @@ end
 
 mode, rounds = ARGV
 RmtRs::Native.load!
-missing = EveryFunction.new($stdin.read, mode).run(Integer(rounds))
-abort "not called: #{missing.join(', ')}" if missing.any?
+wrong = EveryFunction.new($stdin.read, mode).run(Integer(rounds))
+abort wrong.join(', ') if wrong.any?
 puts "#{rounds} rounds"

@@ -83,10 +83,10 @@ module Torture
       @workers.map { |pid| Usage.resident([pid]) / 1_048_576 }.join(' and ')
     end
 
-    # What renders the catalog ahead, or ends with the last requests, has threads of its own for a moment.
+    # What renders the catalog ahead, or ends with the last requests, has threads and sockets of its own for a moment.
     def resources_after(before)
       after = nil
-      Processes.wait_until(15, pause: 0.5) { (after = resources)['threads'].sum <= before['threads'].sum }
+      Processes.wait_until(15, pause: 0.5) { left(before, after = resources).empty? }
       after
     end
 
@@ -105,7 +105,13 @@ module Torture
       end
     end
 
-    # A connection less or more is a file handle less or more.
+    # @return [Array<String>] of what there is more. A connection less or more is a file handle less or more.
+    def left(before, after)
+      files = [before, after].map { |it| it['file handles'].sum - it['connections'].sum }
+      more = { 'threads' => after['threads'].sum > before['threads'].sum, 'file handles' => files.last > files.first }
+      more.select { |_, left| left }.keys
+    end
+
     def compare(door, before, after)
       # As many as Rust may open, and Rails for what it answers.
       limit = HOST[:workers] * ((2 * HOST[:threads]) + 2)
@@ -113,9 +119,7 @@ module Torture
         @report.figure("#{what}, #{door} door", "#{before[what].join(' and ')} before, #{after[what].join(' and ')} after")
       end
       @report.violation("#{door} door: more connections than #{limit}") if after['connections'].sum > limit
-      @report.violation("#{door} door: threads were left") if after['threads'].sum > before['threads'].sum
-      files = [before, after].map { |it| it['file handles'].sum - it['connections'].sum }
-      @report.violation("#{door} door: file handles were left") if files.last > files.first
+      left(before, after).each { |what| @report.violation("#{door} door: #{what} were left") }
     end
 
     # In small there is nothing to be seen but that it is looked at.
