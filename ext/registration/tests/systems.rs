@@ -78,6 +78,7 @@ async fn systems_against_a_database() {
     the_last_of_many_takes_the_profile_along(&server).await;
     announces_and_deregistrations_share_profiles(&server).await;
     who_waits_holds_nothing_that_others_wait_for(&server).await;
+    who_leaves_waits_for_no_rows_of_others(&server).await;
     copies_do_not_wait_for_activations(&server).await;
     statements_are_few(&server).await;
     lost_answers_change_nothing(&server).await;
@@ -1137,6 +1138,44 @@ async fn who_waits_holds_nothing_that_others_wait_for(server: &Server) {
             .await,
         "42"
     );
+}
+
+/// In tables of so few rows the database likes to read them all.
+async fn who_leaves_waits_for_no_rows_of_others(server: &Server) {
+    let place = Place::new(server, "unmoved").await;
+    let registration = registration(server, &place.name);
+    place.system("system_token = NULL").await;
+    let profiles =
+        "INSERT INTO profiles (id, profile_type, identifier, data, created_at, updated_at) VALUES";
+    let links =
+        "INSERT INTO system_profiles (system_id, profile_id, created_at, updated_at) VALUES";
+    let activations =
+        "INSERT INTO activations (system_id, service_id, created_at, updated_at) VALUES";
+    let uptimes = "INSERT INTO system_uptimes (system_id, online_at_day, online_at_hours, created_at, updated_at) VALUES";
+    place
+        .run(&format!(
+            "{profiles} (1, 'pci', 'a', 'x', NOW(), NOW()), (2, 'mod', 'b', 'y', NOW(), NOW()); \
+             {links} (1, 1, NOW(), NOW()), (1, 2, NOW(), NOW()); \
+             {activations} (1, 1, NOW(), NOW()), (1, 2, NOW(), NOW()); \
+             {uptimes} (1, '2026-01-01', '1', NOW(), NOW()), (1, '2026-01-02', '1', NOW(), NOW())"
+        ))
+        .await;
+    let mut other = Rival::who_holds(
+        &place,
+        &format!(
+            "INSERT INTO systems (id, login, password, created_at, updated_at) VALUES (2, 'b', 'c', NOW(), NOW()); \
+             {profiles} (3, 'pci', 'c', 'z', NOW(), NOW()); {links} (2, 3, NOW(), NOW()); \
+             {activations} (2, 1, NOW(), NOW()); {uptimes} (2, '2026-01-01', '1', NOW(), NOW())"
+        ),
+    )
+    .await;
+    let authenticated = authenticate(&registration, &old_client()).await.unwrap();
+    deregister(&registration, &authenticated).await.unwrap();
+    other.run("COMMIT").await.unwrap();
+    let counts = "SELECT (SELECT GROUP_CONCAT(id) FROM systems), (SELECT GROUP_CONCAT(id) FROM profiles), \
+                  (SELECT COUNT(*) FROM system_profiles), (SELECT COUNT(*) FROM activations), \
+                  (SELECT COUNT(*) FROM system_uptimes)";
+    assert_eq!(place.read(counts).await, "2 3 1 1 1");
 }
 
 async fn copies_do_not_wait_for_activations(server: &Server) {

@@ -588,18 +588,20 @@ fn nulls(columns: &str) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// `?, ?, …`: the last one repeated until there are 1, 2, 4, 8 …, so that few statements differ and
-/// the server knows most of them already.
+/// `?, ?, …`, [`padded`].
 pub(super) fn push_ids(query: &mut QueryBuilder<MySql>, ids: &[u64]) {
     let mut list = query.separated(", ");
-    let padding = ids.last().into_iter().cycle();
-    for id in ids
-        .iter()
-        .chain(padding)
-        .take(ids.len().next_power_of_two())
-    {
-        list.push_bind(*id);
+    for id in padded(ids) {
+        list.push_bind(id);
     }
+}
+
+/// The last one repeated until there are 1, 2, 4, 8 …, so that few statements differ and the server
+/// knows most of them already.
+pub(super) fn padded(ids: &[u64]) -> impl Iterator<Item = u64> {
+    let padding = ids.last().into_iter().cycle();
+    let all = ids.iter().chain(padding);
+    all.take(ids.len().next_power_of_two()).copied()
 }
 
 pub(super) fn label(row: &MySqlRow) -> Result<Label, sqlx::Error> {

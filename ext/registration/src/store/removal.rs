@@ -7,7 +7,7 @@
 use sqlx::{MySql, QueryBuilder, Row};
 use time::OffsetDateTime;
 
-use super::catalog::push_ids;
+use super::catalog::padded;
 use super::session::{Interruption, Session};
 use crate::Progress;
 use crate::source::whole_seconds;
@@ -153,7 +153,8 @@ impl Session {
         Ok(())
     }
 
-    /// Deletes the rows with these `ids`, which may be none.
+    /// Deletes the rows with these `ids`, which may be none, and locks no others: of a table that has few more,
+    /// MariaDB reads all for `id IN (…)`, whatever index is named, and waits for rows that others insert.
     pub(super) async fn delete(
         &mut self,
         table: &'static str,
@@ -163,10 +164,17 @@ impl Session {
             return Ok(());
         }
         let mut query = QueryBuilder::<MySql>::new("DELETE ");
-        query.push(table).push(" FROM ").push(table);
-        query.push(" FORCE INDEX (PRIMARY) WHERE id IN (");
-        push_ids(&mut query, ids);
-        query.push(")");
+        query.push(table).push(" FROM (");
+        let mut doomed = query.separated(" UNION ");
+        for id in padded(ids) {
+            doomed.push("SELECT CAST(").push_bind_unseparated(id);
+            doomed.push_unseparated(" AS UNSIGNED) AS id");
+        }
+        query.push(") AS doomed STRAIGHT_JOIN ").push(table);
+        query
+            .push(" FORCE INDEX (PRIMARY) ON doomed.id = ")
+            .push(table)
+            .push(".id");
         query.build().execute(self.connection()).await?;
         Ok(())
     }
