@@ -29,13 +29,14 @@ class EveryFunction
     @configuration = configuration
     @mode = mode
     @called = {}
-    @searching = []
+    @searching = {}
   end
 
   # @return [Array<String>] what is wrong with functions
   def run(rounds)
     rounds.times { round }
-    (functions - @called.keys).map { |name| "#{name} was not called" } + @searching.map { |name| "#{name} looks for a class" }
+    (functions - @called.keys).map { |name| "#{name} was not called" } +
+      @searching.keys.map { |name| "#{name} looks for a class" }
   end
 
   private
@@ -64,9 +65,10 @@ class EveryFunction
 
   # Calls a function, during which the collector is as busy as it can be.
   def native(name, *arguments, on: RmtRs::Native)
-    @called["#{on.class}##{name}"] = true
+    function = "#{on.class}##{name}"
+    @called[function] = true
     GC.stress = true if @mode == 'stress'
-    result = watched("#{on.class}##{name}") { on.public_send(name, *arguments) }
+    result = watched(function) { on.public_send(name, *arguments) }
     GC.stress = false
     GC.verify_compaction_references(double_heap: true, toward: :empty) if @mode == 'compact'
     result
@@ -77,7 +79,7 @@ class EveryFunction
   # A class of the library's that is looked for when an object of it is made is looked for behind a lock, by Ruby, which may
   # let another thread have its turn: that one can wait for the lock for ever.
   def watched(name, &)
-    search = TracePoint.new(:c_call) { |point| @searching << name if point.method_id == :const_get }
+    search = TracePoint.new(:c_call) { |point| @searching[name] = true if point.method_id == :const_get }
     search.enable(&)
   end
 

@@ -109,7 +109,7 @@ module Torture
     def left(before, after)
       files = [before, after].map { |it| it['file handles'].sum - it['connections'].sum }
       more = { 'threads' => after['threads'].sum > before['threads'].sum, 'file handles' => files.last > files.first }
-      more.select { |_, left| left }.keys
+      more.select { |_, is_more| is_more }.keys
     end
 
     def compare(door, before, after)
